@@ -1,0 +1,231 @@
+"""The ladder: one matrix product, written faster from rung to rung.
+
+``matmul`` multiplies with the rung you name, ``KERNELS`` lists the rungs in order, and a ``Kernel`` says what a
+rung's idea is and which limit it hits next. A rung is imported when it is first asked for, so that listing the
+ladder costs nothing and needs neither a compiler nor a GPU.
+"""
+
+import difflib
+import importlib
+import inspect
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mlteach.matmul.threads import usable_cores
+
+__all__ = ["KERNELS", "Kernel", "matmul", "rung", "usable_cores"]
+
+FLOATS = (np.dtype("float32"), np.dtype("float64"))
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One rung of the ladder.
+
+    Attributes
+    ----------
+    name : str
+        The rung's name, its key in ``KERNELS``.
+    idea : str
+        What it does that the rung before did not, in one sentence.
+    limit : str
+        What it hits next: the interpreter, the add chain, the cache, bandwidth, the FMA units or the launch.
+    device : str
+        "python", "cpu" or "gpu".
+    dtypes : tuple of numpy.dtype
+        The element types that it computes in.
+    parallel : bool
+        Whether it uses more than one thread.
+    run : callable
+        ``run(a, b, out, threads)`` on non-empty 2-D arrays of one dtype and any strides. ``out`` is
+        overwritten, whatever it held, and nothing else is written.
+    function : callable
+        The kernel itself, as the notebooks show it.
+    """
+
+    name: str
+    idea: str
+    limit: str
+    device: str
+    dtypes: tuple[np.dtype, ...]
+    parallel: bool
+    run: Callable[[np.ndarray, np.ndarray, np.ndarray, int], None] = field(repr=False)
+    function: Callable = field(repr=False)
+
+
+def rung(function: Callable, *, run: Callable | None = None, device: str = "cpu", parallel: bool = False,
+         dtypes: tuple[np.dtype, ...] = FLOATS) -> Kernel:  # fmt: skip
+    """Make a ``Kernel`` of a function whose docstring has the labelled lines Idea and Limit.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(a, b, out)``, or ``function(a, b, out, threads)`` where ``parallel`` is true.
+    run : callable, optional
+        ``run(a, b, out, threads)`` where the function itself cannot take arrays, such as one for lists.
+    device, parallel, dtypes
+        As in ``Kernel``.
+    """
+    if run is None:
+        run = function if parallel else lambda a, b, out, threads: function(a, b, out)
+    doc = inspect.getdoc(function)
+    idea, limit = (re.search(rf"^{label}: (.+?)(?=\n\w[\w ]*:|\n\n|\Z)", doc, re.M | re.S).group(1)
+                   for label in ("Idea", "Limit"))  # fmt: skip
+    return Kernel(
+        name=function.__name__,
+        idea=" ".join(idea.split()),
+        limit=limit.split(".")[0],
+        device=device,
+        dtypes=dtypes,
+        parallel=parallel,
+        run=run,
+        function=function,
+    )
+
+
+class _Ladder(Mapping[str, Kernel]):
+    """The rungs in order; each is imported from its module at first use."""
+
+    def __init__(self, modules: Mapping[str, str]):
+        self._modules = dict(modules)
+
+    def __getitem__(self, name: str) -> Kernel:
+        module = importlib.import_module(self._modules[name])
+        return module.RUNGS[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __repr__(self) -> str:
+        return f"KERNELS({', '.join(self)})"
+
+
+KERNELS: Mapping[str, Kernel] = _Ladder(
+    {
+        "loops": "mlteach.matmul.loops",
+        "threads_cell": "mlteach.matmul.threads",
+        "threads_row": "mlteach.matmul.threads",
+        "numpy_rows": "mlteach.matmul.loops",
+        "jit": "mlteach.matmul.jit",
+        "blas": "mlteach.matmul.native",
+    }
+)
+
+FASTEST = "blas"  # what kernel=None means: the fastest CPU rung
+
+
+def matmul(a, b, *, kernel: str | Kernel | None = None, threads: int | None = None, out: np.ndarray | None = None):
+    """Multiply two matrices with a rung of the ladder.
+
+    Parameters
+    ----------
+    a, b : array_like, shapes (m, k) and (k, n)
+        Any strides and any size. They are computed in ``np.result_type(a, b, np.float32)``.
+    kernel : str or Kernel, optional
+        A name from ``KERNELS``, or a ``Kernel`` of your own. The fastest CPU rung where it is None.
+    threads : int, optional
+        How many threads a parallel rung may use; all cores that this process may use where it is None, and
+        never more than those. Other rungs ignore it.
+    out : ndarray, shape (m, n), optional
+        Where the product goes: of the computing dtype, writable, apart from ``a`` and ``b``.
+
+    Returns
+    -------
+    ndarray, shape (m, n)
+        The product, float32 or float64; ``out`` itself where it was given. Zeros where k is 0.
+
+    Raises
+    ------
+    TypeError
+        Where the computing dtype is neither float32 nor float64, or the rung does not compute in it.
+    ValueError
+        Where the shapes do not fit, ``out`` cannot take the product, the rung is unknown or ``threads`` is
+        below 1.
+    GpuUnavailable
+        Where a GPU rung is asked for and there is no GPU.
+    """
+    chosen = _kernel(kernel)
+    workers = _threads(threads)
+    a, b = np.asarray(a), np.asarray(b)
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
+        raise ValueError(f"shapes {a.shape} and {b.shape} do not multiply: they must be (m, k) and (k, n)")
+    dtype = _dtype(a, b, chosen)
+    shape = (a.shape[0], b.shape[1])
+    if out is None:
+        out = np.empty(shape, dtype)
+    else:
+        _check_out(out, shape, dtype, a, b)
+    if a.shape[1] == 0:
+        out[...] = 0
+    elif out.size:
+        chosen.run(_aligned(a, dtype), _aligned(b, dtype), out, workers)
+    return out
+
+
+def _kernel(kernel) -> Kernel:
+    if isinstance(kernel, Kernel):
+        return kernel
+    name = FASTEST if kernel is None else kernel
+    if isinstance(name, str) and name in KERNELS:
+        return KERNELS[name]
+    near = difflib.get_close_matches(str(name), KERNELS, n=1)
+    hint = f"did you mean {near[0]!r}" if near else f"choose one of {', '.join(KERNELS)}"
+    raise ValueError(f"kernel {name!r} is not a rung of the ladder: {hint}")
+
+
+def _threads(threads: int | None) -> int:
+    if threads is None:
+        return usable_cores()
+    try:
+        wanted = operator.index(threads)
+    except TypeError:
+        raise TypeError(f"threads must be a whole number or None, not {threads!r}") from None
+    if wanted < 1:
+        raise ValueError(f"threads must be at least 1, not {wanted}: leave it out to use every core")
+    return min(wanted, usable_cores())
+
+
+def _dtype(a: np.ndarray, b: np.ndarray, kernel: Kernel) -> np.dtype:
+    try:
+        dtype = np.result_type(a.dtype, b.dtype, np.float32)
+    except TypeError:
+        dtype = None
+    if dtype not in FLOATS:
+        raise TypeError(f"cannot multiply {a.dtype} by {b.dtype}: convert both to float32 or float64 first")
+    if dtype not in kernel.dtypes:
+        known = " or ".join(str(d) for d in kernel.dtypes)
+        raise TypeError(f"kernel {kernel.name!r} computes in {known}, not in {dtype}: convert a and b first")
+    return dtype
+
+
+def _aligned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The array in the computing dtype, itself where it already is; compiled code needs aligned elements."""
+    return np.require(array, dtype=dtype, requirements="A")
+
+
+def _check_out(out, shape: tuple[int, int], dtype: np.dtype, a: np.ndarray, b: np.ndarray) -> None:
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"out is {out.dtype} of shape {out.shape}, but {a.shape} times {b.shape} gives {dtype} of shape {shape}"
+        )
+    if not (out.flags.writeable and out.flags.aligned):
+        raise ValueError(f"out of shape {out.shape} is read-only or unaligned: give np.empty({shape}, '{dtype}')")
+    for name, array in (("a", a), ("b", b)):
+        if _overlap(out, array):
+            raise ValueError(f"out of shape {out.shape} overlaps {name} of shape {array.shape}: give it memory of its own")
+
+
+def _overlap(x: np.ndarray, y: np.ndarray) -> bool:
+    try:
+        return np.shares_memory(x, y, max_work=100_000)
+    except np.exceptions.TooHardError:  # two tangled strided views: safe to call them overlapping
+        return True
