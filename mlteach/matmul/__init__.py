@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mlteach.matmul.threads import usable_cores
+from mlteach.matmul.cores import usable_cores
 
 __all__ = ["KERNELS", "Kernel", "matmul", "rung", "usable_cores"]
 
@@ -73,8 +73,8 @@ def rung(function: Callable, *, run: Callable | None = None, device: str = "cpu"
     if run is None:
         run = function if parallel else lambda a, b, out, threads: function(a, b, out)
     doc = inspect.getdoc(function)
-    idea, limit = (re.search(rf"^{label}: (.+?)(?=\n\w[\w ]*:|\n\n|\Z)", doc, re.M | re.S).group(1)
-                   for label in ("Idea", "Limit"))  # fmt: skip
+    line = r"^{}: (.+(?:\n(?![A-Z][\w` ]*:).+)*)"
+    idea, limit = (re.search(line.format(label), doc, re.MULTILINE)[1] for label in ("Idea", "Limit"))
     return Kernel(
         name=function.__name__,
         idea=" ".join(idea.split()),
@@ -121,7 +121,14 @@ KERNELS: Mapping[str, Kernel] = _Ladder(
 FASTEST = "blas"  # what kernel=None means: the fastest CPU rung
 
 
-def matmul(a, b, *, kernel: str | Kernel | None = None, threads: int | None = None, out: np.ndarray | None = None):
+def matmul(
+    a,
+    b,
+    *,
+    kernel: str | Kernel | None = None,
+    threads: int | None = None,
+    out: np.ndarray | None = None,
+):
     """Multiply two matrices with a rung of the ladder.
 
     Parameters
@@ -218,10 +225,14 @@ def _check_out(out, shape: tuple[int, int], dtype: np.dtype, a: np.ndarray, b: n
             f"out is {out.dtype} of shape {out.shape}, but {a.shape} times {b.shape} gives {dtype} of shape {shape}"
         )
     if not (out.flags.writeable and out.flags.aligned):
-        raise ValueError(f"out of shape {out.shape} is read-only or unaligned: give np.empty({shape}, '{dtype}')")
+        raise ValueError(
+            f"out of shape {out.shape} is read-only or unaligned: give np.empty({shape}, '{dtype}')"
+        )
     for name, array in (("a", a), ("b", b)):
         if _overlap(out, array):
-            raise ValueError(f"out of shape {out.shape} overlaps {name} of shape {array.shape}: give it memory of its own")
+            raise ValueError(
+                f"out of shape {out.shape} overlaps {name} of shape {array.shape}: give it memory of its own"
+            )
 
 
 def _overlap(x: np.ndarray, y: np.ndarray) -> bool:

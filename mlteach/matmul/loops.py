@@ -61,6 +61,10 @@ def on_lists(kernel: Callable) -> Callable:
 
 
 RUNGS = {
-    "loops": rung(loops, run=on_lists(lambda a, b, out, threads: loops(a, b, out)), device="python"),
+    "loops": rung(
+        loops,
+        run=on_lists(lambda a, b, out, threads: loops(a, b, out)),
+        device="python",
+    ),
     "numpy_rows": rung(numpy_rows),
 }

@@ -1,11 +1,10 @@
 """The same loops in Python threads: a task per cell, a task per row."""
 
-import functools
 import itertools
-import math
-import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+
+from mlteach.matmul import rung
+from mlteach.matmul.loops import on_lists
 
 PENDING = 10_000  # tasks that may wait at once: a task weighs about a kilobyte, a product can have millions
 
@@ -56,20 +55,7 @@ def each(task, arguments, threads: int) -> None:
                 pass
 
 
-def usable_cores() -> int:
-    """How many cores this process may use: at least 1, at most what its affinity and its container allow."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows have no affinity to ask for
-        cores = os.cpu_count() or 1
-    return max(1, min(cores, _container_cores()))
-
-
-@functools.cache
-def _container_cores() -> float:
-    """The cores that a Linux control group grants, rounded up; infinity where nothing limits them."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return math.inf if quota == "max" else math.ceil(int(quota) / int(period))
-    except (OSError, ValueError):
-        return math.inf
+RUNGS = {
+    kernel.__name__: rung(kernel, run=on_lists(kernel), device="python", parallel=True)
+    for kernel in (threads_cell, threads_row)
+}

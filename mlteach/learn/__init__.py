@@ -1,0 +1,1 @@
+"""Learning to read digits, on any kernel of the ladder."""
