@@ -55,14 +55,14 @@ class Matrix:
     Notes
     -----
     The numbers live in a ``bytes`` object, which Python cannot write to, and every array that leaves a Matrix
-    is a fresh read-only view of it. (NumPy before 2.5 has one hole: ``np.add.at`` and its like ignore the flag.)
+    is a fresh read-only view of it. NumPy before 2.5 has one hole: ``np.add.at`` and its like ignore the flag.
     The design follows the matrix library of the talk "Machine Learning and Go".
     """
 
     __slots__ = ("_data", "_dtype", "_offset", "_shape", "_strides")
     __array_priority__ = 1000  # array @ Matrix asks the Matrix first, and gives a Matrix
 
-    def __new__(cls, rows):
+    def __new__(cls, rows):  # not __init__, which could be called again
         array = _real(rows)
         if array.ndim != 2:
             raise ValueError(
@@ -73,7 +73,8 @@ class Matrix:
 
     def _view(self, shape: tuple[int, int], strides: tuple[int, int], offset: int = 0) -> Matrix:
         """A Matrix of the same numbers, seen otherwise."""
-        return _build(self._data, self._dtype, shape, strides, self._offset + offset)
+        offset = self._offset + offset if 0 not in shape else 0  # nothing begins nowhere
+        return _build(self._data, self._dtype, shape, strides, offset)
 
     def to_array(self) -> np.ndarray:
         """The numbers as a read-only array of shape (rows, columns), without a copy."""
@@ -260,27 +261,27 @@ def concatenate_rows(*matrices: Matrix) -> Matrix:
 
 
 def plus(a: Matrix, b: Matrix) -> Matrix:
-    """a + b, element by element; both have one shape."""
+    """Give a + b, element by element; both have one shape."""
     return _elementwise(np.add, a, b)
 
 
 def minus(a: Matrix, b: Matrix) -> Matrix:
-    """a - b, element by element; both have one shape."""
+    """Give a - b, element by element; both have one shape."""
     return _elementwise(np.subtract, a, b)
 
 
 def dot(a: Matrix, b: Matrix) -> Matrix:
-    """a * b, element by element; both have one shape. The talk called it so; the matrix product is ``product``."""
+    """Give a * b, element by element, as the talk called it; the matrix product is ``product``."""
     return _elementwise(np.multiply, a, b)
 
 
 def product(a: Matrix, b: Matrix) -> Matrix:
-    """The matrix product of a, of shape (m, k), and b, of shape (k, n), with the kernel that ``using`` chose."""
+    """The matrix product of a, (m, k), and b, (k, n), with the kernel that ``using`` chose."""
     return Matrix(matmul(_matrix(a).to_array(), _matrix(b).to_array(), kernel=_kernel.get()))
 
 
 def equals(a: Matrix, b: Matrix, tolerance: float = 0.0) -> bool:
-    """Whether a and b have one shape and no two numbers differ by more than ``tolerance``; NaN equals nothing."""
+    """Whether the shapes are one and no two numbers differ by more than ``tolerance``; NaN equals nothing."""
     a, b = _matrix(a), _matrix(b)
     return a.shape == b.shape and bool(np.isclose(a.to_array(), b.to_array(), rtol=0, atol=tolerance).all())
 

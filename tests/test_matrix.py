@@ -1,5 +1,6 @@
 """The Matrix: what it computes, and that nothing changes it."""
 
+import contextlib
 import copy
 import ctypes
 import pickle
@@ -209,10 +210,8 @@ def test_no_back_door(door):
     matrix = Matrix([[1, 2, 3], [4, 5, 6]])
     views = [matrix.t, matrix.slice_rows(0, 2)]
     for target in (matrix, *views):
-        try:
+        with contextlib.suppress(TypeError, ValueError, AttributeError, BufferError):
             BACK_DOORS[door](target)
-        except (TypeError, ValueError, AttributeError, BufferError):
-            pass
     same(matrix, [[1, 2, 3], [4, 5, 6]])
     same(views[0].t, matrix)
     assert matrix.shape == (2, 3)
@@ -253,7 +252,7 @@ def test_using_chooses_the_kernel_inside_the_block():
         with using(spy("inner", seen)):
             M @ N.t
         with pytest.raises(ZeroDivisionError), using(spy("broken", seen)):
-            1 / 0
+            raise ZeroDivisionError
         M @ N.t
     M @ N.t
     assert seen == ["outer", "inner", "outer"]

@@ -1,7 +1,7 @@
 """Logistic regression for many classes: the talk's training loop, and its softmax cousin.
 
-Scores are ``x theta``, one column per class. *One-vs-all* asks each class on its own ("is it a 3, or not?") and
-squeezes its score between 0 and 1 with the sigmoid. *Softmax* lets the classes share one certainty. The
+Scores are ``x theta``, one column per class. *One-vs-all* asks each class on its own ("is it a 3, or not?")
+and squeezes its score between 0 and 1 with the sigmoid. *Softmax* lets the classes share one certainty. The
 gradient is the same expression for both.
 """
 
@@ -21,7 +21,7 @@ def sigmoid(scores: np.ndarray) -> np.ndarray:
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
-    """exp(score) over the sum of its row, shape (N, classes). Each row adds up to 1; large scores are safe."""
+    """exp(score) over the sum of its row, shape (N, classes): rows add up to 1, large scores are safe."""
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
@@ -94,8 +94,8 @@ def fit(
     rate : float
         The step size.
     on_iteration : callable, optional
-        ``on_iteration(iteration, accuracy, theta)``, called before each step with the accuracy of the weights so
-        far. Watching costs a product: an iteration is then three of them, as in the talk, otherwise two.
+        ``on_iteration(iteration, accuracy, theta)``, called before each step with the accuracy so far.
+        Watching costs a product: an iteration is then three of them, as in the talk, otherwise two.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """The ladder: one matrix product, written faster from rung to rung.
 
-``matmul`` multiplies with the rung you name, ``KERNELS`` lists the rungs in order, and a ``Kernel`` says what a
-rung's idea is and which limit it hits next. A rung is imported when it is first asked for, so that listing the
-ladder costs nothing and needs neither a compiler nor a GPU.
+``matmul`` multiplies with the rung you name, ``KERNELS`` lists the rungs in order, and a ``Kernel`` says what
+a rung's idea is and which limit it hits next. A rung is imported when it is first asked for, so that listing
+the ladder costs nothing and needs neither a compiler nor a GPU.
 """
 
 import difflib
@@ -222,7 +222,8 @@ def _check_out(out, shape: tuple[int, int], dtype: np.dtype, a: np.ndarray, b: n
         raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(
-            f"out is {out.dtype} of shape {out.shape}, but {a.shape} times {b.shape} gives {dtype} of shape {shape}"
+            f"out is {out.dtype} {out.shape}, but {a.shape} times {b.shape} is {dtype} {shape}: "
+            f"give np.empty({shape}, '{dtype}')"
         )
     if not (out.flags.writeable and out.flags.aligned):
         raise ValueError(

@@ -13,7 +13,7 @@ def loops(a, b, out):
     """Multiply as the definition says, on lists.
 
     Idea: each cell of the result is a row of `a` times a column of `b`, added up one product at a time.
-    Limit: the interpreter. One multiply-add costs tens of nanoseconds, nearly all of them spent on Python itself.
+    Limit: the interpreter. A multiply-add costs tens of nanoseconds, nearly all of them spent on Python itself.
     """
     m, k, n = len(a), len(b), len(b[0])
     for i in range(m):
@@ -39,8 +39,8 @@ def numpy_rows(a, b, out):
 def on_lists(kernel: Callable) -> Callable:
     """Make `run(a, b, out, threads)` for arrays from `kernel(a, b, out, threads)` for lists of rows.
 
-    Python is at its best on lists: reading NumPy scalars one by one is six times slower. The lists are made band
-    by band, so that a large product does not turn all its numbers into Python objects at once.
+    Python is at its best on lists: reading NumPy scalars one by one is six times slower. The lists are made
+    band by band, so that a large product does not turn all its numbers into Python objects at once.
     """
 
     def run(a, b, out, threads):

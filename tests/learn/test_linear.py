@@ -1,5 +1,7 @@
 """Linear regression: the talk's cost, its slope, and the way down."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def test_fit_finds_the_weights_behind_the_data():
     )
     assert np.allclose(found.to_array(), truth.to_array(), atol=1e-4)
     assert [i for i, _ in costs] == list(range(400))
-    assert all(after <= before + 1e-12 for (_, before), (_, after) in zip(costs, costs[1:], strict=False))
+    assert all(after <= before + 1e-12 for (_, before), (_, after) in pairwise(costs))
 
 
 def test_fit_begins_where_it_is_told():

@@ -228,7 +228,7 @@ def test_bad_threads(threads, error):
 
 
 def test_unknown_kernel_names_the_nearest():
-    with pytest.raises(ValueError, match="'blass' is not a rung .* did you mean 'blas'"):
+    with pytest.raises(ValueError, match=r"'blass' is not a rung .* did you mean 'blas'"):
         matmul(A, B, kernel="blass")
 
 
