@@ -55,14 +55,15 @@ class Matrix:
     Notes
     -----
     The numbers live in a ``bytes`` object, which Python cannot write to, and every array that leaves a Matrix
-    is a fresh read-only view of it. NumPy before 2.5 has one hole: ``np.add.at`` and its like ignore the flag.
+    is a fresh read-only view of it. (In NumPy before 2.5 ``np.add.at`` and its like ignore the flag.)
     The design follows the matrix library of the talk "Machine Learning and Go".
     """
 
     __slots__ = ("_data", "_dtype", "_offset", "_shape", "_strides")
     __array_priority__ = 1000  # array @ Matrix asks the Matrix first, and gives a Matrix
 
-    def __new__(cls, rows):  # not __init__, which could be called again
+    def __new__(cls, rows):
+        """Build it once and for all, which ``__init__`` could not promise: it can be called again."""
         array = _real(rows)
         if array.ndim != 2:
             raise ValueError(

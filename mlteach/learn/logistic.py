@@ -94,8 +94,9 @@ def fit(
     rate : float
         The step size.
     on_iteration : callable, optional
-        ``on_iteration(iteration, accuracy, theta)``, called before each step with the accuracy so far.
-        Watching costs a product: an iteration is then three of them, as in the talk, otherwise two.
+        ``on_iteration(iteration, accuracy, theta)``, called after each step with the accuracy of the weights
+        before it and the weights after it. Watching costs a product: an iteration is then three of them, as
+        in the talk, otherwise two.
 
     Returns
     -------
@@ -114,9 +115,10 @@ def fit(
     how = {"kernel": kernel, "threads": threads, "loss": loss}
     theta = np.zeros((x.shape[1], targets.shape[1]), targets.dtype)
     for iteration in range(iterations):
-        if on_iteration:
-            on_iteration(iteration, accuracy(x, targets, theta, **how), theta)
+        reached = accuracy(x, targets, theta, **how) if on_iteration else 0.0
         theta = step(x, targets, theta, rate=rate, **how)
+        if on_iteration:
+            on_iteration(iteration, reached, theta)
     return theta
 
 

@@ -13,7 +13,7 @@ def loops(a, b, out):
     """Multiply as the definition says, on lists.
 
     Idea: each cell of the result is a row of `a` times a column of `b`, added up one product at a time.
-    Limit: the interpreter. A multiply-add costs tens of nanoseconds, nearly all of them spent on Python itself.
+    Limit: the interpreter. A multiply-add costs tens of nanoseconds, nearly all spent on Python itself.
     """
     m, k, n = len(a), len(b), len(b[0])
     for i in range(m):
