@@ -1,0 +1,1 @@
+"""What the notebooks teach with: checkers, figures, widgets, sources and guesses."""

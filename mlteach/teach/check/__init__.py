@@ -1,0 +1,44 @@
+"""Check a reader's answer and say in a few lines what was expected and what came.
+
+One function per exercise. Each takes the reader's function and returns a `Report`, which a notebook shows::
+
+    from mlteach.teach import check
+
+    check.matmul(lambda a, b: a @ b)  # passed: 82 products, sizes 0 to 257
+
+Whatever the function does becomes a line: a wrong shape, an exception, ``sys.exit``, an object that bites.
+An unsolved stub is "not solved yet". A function that runs for ever is ended with the interrupt button, which gives
+the line "interrupted". Two things no checker can survive: ``os._exit``, and a crash of the interpreter.
+
+A new checker is a generator of `Case` and a function under `checker` that hands it to `examine`.
+"""
+
+from mlteach.teach.check.answers import Wrong, as_array, close_to
+from mlteach.teach.check.digits import nearest_mean, write_idx
+from mlteach.teach.check.engine import Case, checker, examine
+from mlteach.teach.check.learning import filter_rows, gradient, softmax, softmax_step
+from mlteach.teach.check.order import pij
+from mlteach.teach.check.products import matmul, row_times_matrix
+from mlteach.teach.check.report import Report
+from mlteach.teach.check.workers import bands, shared_rows
+
+__all__ = [
+    "Case",
+    "Report",
+    "Wrong",
+    "as_array",
+    "bands",
+    "checker",
+    "close_to",
+    "examine",
+    "filter_rows",
+    "gradient",
+    "matmul",
+    "nearest_mean",
+    "pij",
+    "row_times_matrix",
+    "shared_rows",
+    "softmax",
+    "softmax_step",
+    "write_idx",
+]
