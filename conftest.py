@@ -32,7 +32,7 @@ class Notebook(IPyNbFile):
         self.home = tempfile.mkdtemp(prefix="mlteach-")
         self.cell = None  # the one that runs
         self.captured = {}  # comm id of an Output widget: the request whose outputs it takes, or ""
-        self.displays = {}  # display id: the outputs that show it
+        self.displays = {}  # display id: where it is shown, as (outputs of a cell, position)
         self.clear_next = False
         with mock.patch.dict(os.environ, environment(self.home), clear=True):
             super().setup()
@@ -80,22 +80,22 @@ class Notebook(IPyNbFile):
             return False
 
         # 3. clear_output empties the cell, at once or when the next output comes.
-        if kind == "clear_output":
-            self.clear_next = content["wait"]
-            if not content["wait"]:
-                outputs.clear()
-            return False
-        if self.clear_next and kind != "update_display_data":
+        if kind == "clear_output" and content["wait"]:
+            self.clear_next = True
+        elif kind == "clear_output" or (self.clear_next and kind != "update_display_data"):
             outputs.clear()
+            self.displays.clear()
             self.clear_next = False
+        if kind == "clear_output":
+            return False
 
         # 4. display(..., display_id=...).update(...) changes an output that is there.
         if kind == "update_display_data":
-            for shown in self.displays.get(display, ()):
-                shown.update(content["data"])
+            for shown, position in self.displays.get(display, ()):
+                shown[position].data = content["data"]
             return False
         if display:
-            self.displays.setdefault(display, []).append(content["data"])
+            self.displays.setdefault(display, []).append((outputs, len(outputs)))
         return True
 
 

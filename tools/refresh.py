@@ -13,6 +13,7 @@ import argparse
 import copy
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -75,14 +76,13 @@ def execute(notebook, folder):
         timeout=CELL_SECONDS,
         coalesce_streams=True,
         record_timing=False,
-        store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
     )
     for cell in code_cells(notebook):
         cell.execution_count, cell.outputs = None, []
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home,
-        client.setup_kernel(env=environment(home)),
+        client.setup_kernel(env=environment(home), stderr=subprocess.DEVNULL),
     ):
         for position, cell in enumerate(notebook.cells):
             try:
