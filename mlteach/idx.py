@@ -15,16 +15,17 @@ import gzip
 import itertools
 import math
 import os
-import secrets
 import struct
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from mlteach.files import replacing
 
 ELEMENT_TYPES: dict[int, np.dtype] = {
     0x08: np.dtype(">u1"),
@@ -143,23 +144,10 @@ def write_idx(path: FilePath, array: ArrayLike) -> None:
     if name.endswith(".gz"):
         content = gzip.compress(content, 6, mtime=0)
     try:
-        _replace(name, content)
+        with replacing(name) as file:
+            file.write(content)
     except (OSError, ValueError) as error:
         raise IdxError(f"{name} cannot be written: {_reason(error)}") from error
-
-
-def _replace(path: str, content: bytes) -> None:
-    """Put the content at the path in one step, so that nobody ever sees half of it."""
-    target = os.path.realpath(path)
-    temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 class _Stream:

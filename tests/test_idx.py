@@ -447,18 +447,6 @@ def test_writing_to_a_str_and_over_a_file(tmp_path):
     assert os.listdir(tmp_path) == ["a.idx"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and links")
-def test_permissions_and_links(tmp_path):
-    (tmp_path / "link.idx").symlink_to("real.idx")
-    before = os.umask(0o027)
-    try:
-        write_idx(tmp_path / "link.idx", IMAGE)
-    finally:
-        os.umask(before)
-    assert (tmp_path / "link.idx").is_symlink()
-    assert (tmp_path / "real.idx").stat().st_mode & 0o777 == 0o640
-
-
 @pytest.mark.parametrize(
     "dtype", ["bool", "uint16", "uint32", "int64", "float16", "complex64", "U1", "M8[s]", "object", "i2,i2"]
 )
