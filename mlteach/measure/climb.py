@@ -1,0 +1,82 @@
+"""The ladder as a whole: every rung timed on the same work, and the table that compares them."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from mlteach.measure.bench import ladder, time_iteration
+from mlteach.measure.machine import Machine
+from mlteach.measure.race import Table
+from mlteach.measure.records import Measurement
+from mlteach.measure.units import number_text, seconds_text
+
+
+def climb(
+    kernels: Sequence[str],
+    shapes: Sequence[tuple[int, int, int]],
+    dtype: str = "float32",
+    threads: int | None = None,
+    iteration: bool = False,
+    report: Callable | None = None,
+) -> Iterator[list[Measurement]]:
+    """Time rungs on one product after another, and on the talk's training iteration if wanted.
+
+    Parameters
+    ----------
+    kernels : sequence of str
+        Names of rungs.
+    shapes : sequence of tuple of int
+        (m, k, n) of each product.
+    dtype, threads
+        As in `mlteach.measure.bench.compare`; the iteration is timed in float64, as the talk computed it.
+    iteration : bool
+        Whether to time the iteration too, last.
+    report : callable, optional
+        ``report(name, outcome)`` as in `mlteach.measure.bench.ladder`.
+
+    Yields
+    ------
+    list of Measurement
+        The rungs that could run, for one workload.
+    """
+    for shape in shapes:
+        yield ladder(kernels, shape, dtype, threads, report)
+    if iteration:
+        yield ladder(kernels, dtype="float64", threads=threads, progress=report, time=time_iteration)
+
+
+def ladder_table(measurements: Sequence[Measurement], machine: Machine) -> Table:
+    """Compare the rungs that were timed on one workload.
+
+    Parameters
+    ----------
+    measurements : sequence of Measurement
+        Of one workload, shape and dtype, in ladder order; at least one.
+    machine : Machine
+        Where they were taken, with its measured peak.
+    """
+    first = measurements[0]
+    numpy = next((one.seconds for one in measurements if one.kernel == "blas"), None)
+    rows = []
+    for one in measurements:
+        peak = machine.peak[one.dtype].at(one.threads) if machine.peak else None
+        rows.append(
+            (
+                one.kernel,
+                ("≈ " if one.scaled else "") + seconds_text(one.seconds),
+                number_text(one.gflops),
+                number_text(first.seconds / one.seconds),
+                _percent(numpy and numpy / one.seconds),
+                _percent(peak and one.gflops / peak),
+                str(one.threads),
+            )
+        )
+    headings = ("rung", "time", "GFLOP/s", f"x {first.kernel}", "% of NumPy", "% of peak", "threads")
+    m, k, n = first.shape
+    work = (
+        f"{m} x {k} times {k} x {n}" if first.workload == "product" else f"The talk's iteration, {m} images"
+    )
+    note = "≈ timed on the first rows and scaled." if any(one.scaled for one in measurements) else ""
+    return Table(headings, tuple(rows), tuple(filter(None, (f"{work}, {first.dtype}.", note))))
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else number_text(100 * share)
