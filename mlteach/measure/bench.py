@@ -7,6 +7,7 @@ the machine moves it little. The spread beside it is the width of the middle hal
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from mlteach.errors import GpuUnavailable
 from mlteach.matmul import KERNELS, Kernel
@@ -122,34 +123,37 @@ def ladder(
     threads: int | None = None,
     progress: Callable[[str, Measurement | GpuUnavailable | None], None] | None = None,
     *,
-    n: int | None = None,
-    rounds: int = ROUNDS,
-    budget: float = BUDGET,
+    time: Callable[..., Measurement] = time_product,
+    **options: Any,
 ) -> list[Measurement]:
-    """Time one rung after another on the same product, each at a size that it can bear.
+    """Time one rung after another on the same work, each at a size that it can bear.
 
     Parameters
     ----------
     kernels : iterable of str
         All rungs where it is left out.
+    shape, dtype, threads
+        As in `compare`; here ``threads`` is every core where it is left out.
     progress : callable, optional
         ``progress(name, outcome)`` is called with None when a rung starts, then with its `Measurement`, or
         with the `GpuUnavailable` that keeps it from running here; such a rung is left out of the result.
-    shape, dtype, threads, n, rounds, budget
-        As in `compare`; here ``threads`` is every core where it is left out.
+    time : callable
+        `time_product` or `time_iteration`.
+    **options
+        What else ``time`` takes: ``n``, ``images``, ``rounds`` or ``budget``.
     """
     report = progress or (lambda name, outcome: None)
-    size = _shape(shape, n)
-    tasks = [make_task(kernel, "product", size, dtype, threads, budget) for kernel in kernels]
+    if shape is not None:
+        options["shape"] = shape
     measured = []
-    for task in tasks:
-        report(task.kernel.name, None)
+    for name in kernels:
+        report(name, None)
         try:
-            measured.append(_time(task, rounds))
+            measured.append(time(name, dtype=dtype, threads=threads, **options))
         except GpuUnavailable as problem:
-            report(task.kernel.name, problem)
+            report(name, problem)
         else:
-            report(task.kernel.name, measured[-1])
+            report(name, measured[-1])
     return measured
 
 

@@ -1,7 +1,7 @@
 """A process of its own for a timing.
 
 Two thread pools in one process disturb each other, and environment variables count only when a library
-starts. So timings on several threads, and timings where a variable weakens a library, run in a child process::
+starts. So timings on several threads, and those where a variable weakens a library, run in a child process::
 
     with Worker(threads=2) as worker:
         trial = worker.trial(task)
@@ -58,7 +58,8 @@ class Worker:
             **group,
         )
 
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._requests, self._answers = self._process.stdin, self._process.stdout
 
     def __enter__(self) -> "Worker":
