@@ -1,8 +1,10 @@
 """The ladder as a whole: every rung timed on the same work, and the table that compares them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from mlteach.measure.bench import ladder, time_iteration
+from mlteach.errors import GpuUnavailable
+from mlteach.measure.bench import time_iteration, time_product
 from mlteach.measure.machine import Machine
 from mlteach.measure.race import Table
 from mlteach.measure.records import Measurement
@@ -30,7 +32,8 @@ def climb(
     iteration : bool
         Whether to time the iteration too, last.
     report : callable, optional
-        ``report(name, outcome)`` as in `mlteach.measure.bench.ladder`.
+        ``report(name, outcome)`` is called with None when a rung starts, then with its `Measurement`, or with
+        the `GpuUnavailable` that keeps it from running here; such a rung is left out.
 
     Yields
     ------
@@ -38,9 +41,22 @@ def climb(
         The rungs that could run, for one workload.
     """
     for shape in shapes:
-        yield ladder(kernels, shape, dtype, threads, report)
+        yield list(_each(kernels, partial(time_product, shape=shape, dtype=dtype, threads=threads), report))
     if iteration:
-        yield ladder(kernels, dtype="float64", threads=threads, progress=report, time=time_iteration)
+        yield list(_each(kernels, partial(time_iteration, threads=threads), report))
+
+
+def _each(kernels: Sequence[str], timed: Callable, report: Callable | None) -> Iterator[Measurement]:
+    say = report or (lambda name, outcome: None)
+    for name in kernels:
+        say(name, None)
+        try:
+            measurement = timed(name)
+        except GpuUnavailable as problem:
+            say(name, problem)
+        else:
+            say(name, measurement)
+            yield measurement
 
 
 def ladder_table(measurements: Sequence[Measurement], machine: Machine) -> Table:

@@ -1,0 +1,5 @@
+"""``python -m mlteach`` is the command line."""
+
+from mlteach.cli import main
+
+main()

@@ -1,0 +1,338 @@
+"""The command line: ``mlteach doctor | train | ladder | notebooks``.
+
+Exit codes: 0 well, 1 failed, 2 misused, 130 interrupted. An error is one sentence on standard error.
+"""
+
+import json
+import re
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlteach.errors import GpuUnavailable
+
+app = typer.Typer(
+    help="Why a matrix product is slow, how to make it fast, and what that buys.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+PICTURES = (".png", ".svg", ".pdf")
+
+
+class Misuse(Exception):
+    """Arguments that cannot be meant."""
+
+
+class Model(StrEnum):
+    """What ``mlteach train`` can train."""
+
+    talk = "talk"
+    softmax = "softmax"
+
+
+class Dtype(StrEnum):
+    """The element types of the ladder."""
+
+    float32 = "float32"
+    float64 = "float64"
+
+
+class Device(StrEnum):
+    """Where rungs run."""
+
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
+PlotFile = Annotated[
+    Path | None, typer.Option("--plot", help="Draw a picture to this file (.png, .svg, .pdf).")
+]
+Threads = Annotated[int | None, typer.Option(help="Threads for parallel rungs; every core where left out.")]
+
+
+@app.command()
+def doctor(json_file: JsonFile = None) -> None:
+    """Examine this machine and say how to cure what is wrong."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from mlteach.measure import describe, doctor
+
+    findings = doctor.examine()
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    styles = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+    for finding in findings:
+        text = f"{finding.message} {finding.cure}" if finding.cure else finding.message
+        table.add_row(f"[{styles[finding.status]}]{finding.status}[/]", finding.topic, text)
+    Console().print(table)
+    if json_file:
+        _write_json(json_file, {"machine": describe().as_dict(), "findings": [vars(f) for f in findings]})
+    if any(finding.status == "fail" for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def train(
+    model: Annotated[Model, typer.Option(help="What to train.")] = Model.talk,
+    kernel: Annotated[
+        str | None, typer.Option(help="The rung that multiplies; the fastest where left out.")
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="The numbers to compute with.")] = Dtype.float64,
+    threads: Threads = None,
+    images: Annotated[
+        int | None, typer.Option(help="Train on the first so many images; all where left out.")
+    ] = None,
+    iterations: Annotated[int, typer.Option(help="How many iterations.", min=0)] = 10,
+    save: Annotated[Path | None, typer.Option(help="Save the weights here (.npz), after Ctrl-C too.")] = None,
+    plot_file: PlotFile = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Run the talk's training loop on the digits and print time and accuracy of each iteration.
+
+    An iteration is the accuracy of the weights so far, then one step: three matrix products. Saved weights
+    are an array named theta, to be read with numpy.load.
+    """
+    from mlteach import mnist
+    from mlteach.learn import logistic
+
+    _check_files(plot_file, save, json_file)
+    loss = "softmax" if model is Model.softmax else "one-vs-all"
+    x, targets = _examples(mnist, images, dtype)
+    _check_kernel(kernel, threads, dtype)
+    state = {"theta": None, "records": [], "since": time.perf_counter()}
+
+    def on_iteration(iteration: int, accuracy: float, theta) -> None:
+        seconds = time.perf_counter() - state["since"]
+        state["theta"] = theta
+        state["records"].append({"iteration": iteration, "seconds": seconds, "accuracy": round(accuracy, 6)})
+        typer.echo(f"t: {seconds:.3f}s | accuracy: {accuracy:.6f}")
+        state["since"] = time.perf_counter()
+
+    how = {"kernel": kernel, "threads": threads, "loss": loss, "iterations": iterations}
+    try:
+        logistic.fit(x, targets, **how, on_iteration=on_iteration)
+    finally:
+        _keep(state, save, plot_file, json_file)
+
+
+@app.command()
+def ladder(
+    size: Annotated[
+        list[int] | None, typer.Option(help="Multiply two squares of this size, 1024 where left out.", min=1)
+    ] = None,
+    shape: Annotated[
+        str | None, typer.Option(help="Multiply other shapes: MxKxN, such as 60000x785x10.")
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="The numbers to compute with.")] = Dtype.float32,
+    threads: Threads = None,
+    device: Annotated[Device, typer.Option(help="Which rungs.")] = Device.cpu,
+    kernels: Annotated[str | None, typer.Option(help="Only these rungs: a,b,c.")] = None,
+    iteration: Annotated[
+        bool, typer.Option("--iteration", help="Time the talk's training iteration too.")
+    ] = False,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """Measure the rungs of the ladder; --size can be given several times.
+
+    A slow rung is timed on the first rows and scaled, marked with ≈.
+    """
+    from mlteach.measure import bench
+    from mlteach.measure.climb import climb, ladder_table
+    from mlteach.measure.records import document
+
+    if size and shape:
+        raise Misuse("--size and --shape exclude each other: give one of them")
+    _check_files(plot_file, json_file)
+    shapes = [_shape(shape)] if shape else [(n, n, n) for n in size or [1024]]
+    rungs = _rungs(kernels, device, dtype)
+    if threads is not None and threads < 1:
+        raise Misuse(f"--threads must be at least 1, not {threads}: leave it out to use every core")
+    machine = bench.timed_machine(measure=True)
+    typer.echo(str(machine))
+    measured = []
+    for measurements in climb(rungs, shapes, dtype.value, threads, iteration, report=_say_progress):
+        measured += measurements
+        if measurements:
+            typer.echo(f"\n{ladder_table(measurements, machine)}")
+    if not measured:
+        raise RuntimeError("no rung could be measured: see above what each one lacks")
+    if json_file:
+        _write_json(json_file, document(measured, machine.as_dict()))
+    if plot_file:
+        from mlteach.teach import plots
+
+        figure, ax = plots.figure()
+        plots.ladder_by_size(ax, [one for one in measured if one.workload == "product"], peak=machine.peak)
+        _write_plot(plot_file, figure)
+
+
+@app.command()
+def notebooks(
+    folder: Annotated[Path, typer.Argument(help="Where the series goes.")] = Path("mlteach-notebooks"),
+) -> None:
+    """Copy the notebooks; a file that differs is never overwritten."""
+    from mlteach import resources
+
+    source = resources.folder("notebooks")
+    copied, kept = 0, []
+    for path in sorted(p for p in source.rglob("*") if p.is_file() and ".ipynb_checkpoints" not in p.parts):
+        target = folder / path.relative_to(source)
+        if not target.exists():
+            _copy(path, target)
+            copied += 1
+        elif target.read_bytes() != path.read_bytes():
+            kept.append(target)
+    for target in kept:
+        typer.echo(f"kept your own {target}; delete it or move it away to get the original")
+    typer.echo(f"{copied} files copied to {folder}")
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        return app(standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except Misuse as error:
+        return _complain(error, MISUSED)
+    except Exception as error:
+        if isinstance(error, typer.Abort):
+            return _complain("interrupted", INTERRUPTED)
+        if hasattr(error, "format_message"):  # click's and typer's own usage errors
+            return _complain(f"{error.format_message()} Try --help.", MISUSED)
+        return _complain(error, FAILED)
+
+
+def _complain(error, code: int) -> int:
+    sentence = " ".join(str(error).split()) or type(error).__name__
+    typer.echo(f"mlteach: {sentence}", err=True)
+    return code
+
+
+def _examples(mnist, images: int | None, dtype: Dtype):
+    """Features and one-hot targets of the first images."""
+    train = mnist.load("train")
+    count = len(train.images) if images is None else images
+    if not 1 <= count <= len(train.images):
+        raise Misuse(f"--images must be from 1 to {len(train.images)}, not {images}")
+    x = mnist.talk_features(train.images[:count], dtype=dtype.value)
+    return x, mnist.one_hot(train.labels[:count], dtype=dtype.value)
+
+
+def _check_kernel(kernel: str | None, threads: int | None, dtype: Dtype) -> None:
+    """Find out before the work begins whether the rung exists and takes these arguments."""
+    import numpy as np
+
+    from mlteach.matmul import matmul
+
+    one = np.ones((1, 1), dtype.value)
+    try:
+        matmul(one, one, kernel=kernel, threads=threads)
+    except (TypeError, ValueError) as error:
+        raise Misuse(error) from None
+
+
+def _check_files(picture: Path | None, *others: Path | None) -> None:
+    """Find out before the work begins whether its results can be written."""
+    for file in filter(None, (picture, *others)):
+        if not file.resolve().parent.is_dir():
+            raise Misuse(
+                f"cannot write {file}: the folder {file.resolve().parent} does not exist, make it first"
+            )
+    if picture and picture.suffix.lower() not in PICTURES:
+        raise Misuse(f"cannot draw {picture}: its name must end in {', '.join(PICTURES)}")
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    sizes = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", text.strip().lower())
+    if not sizes:
+        raise Misuse(f"--shape must be MxKxN, three sizes from 1 such as 60000x785x10, not {text!r}")
+    return tuple(map(int, sizes.groups()))
+
+
+def _rungs(kernels: str | None, device: Device, dtype: Dtype) -> list[str]:
+    """The rungs that were asked for, in ladder order."""
+    from mlteach.matmul import KERNELS
+
+    names = (
+        kernels.split(",")
+        if kernels
+        else [n for n in KERNELS if (KERNELS[n].device == "gpu") == (device == "gpu")]
+    )
+    for name in names:
+        if name not in KERNELS:
+            raise Misuse(f"kernel {name!r} is not a rung of the ladder: choose from {', '.join(KERNELS)}")
+    if not names:
+        raise GpuUnavailable("the ladder has no GPU rungs yet: leave --device gpu out to measure the others")
+    able = [name for name in KERNELS if name in names and dtype.value in KERNELS[name].dtypes]
+    if not able:
+        raise Misuse(f"none of {', '.join(names)} computes in {dtype.value}: choose another --dtype")
+    return able
+
+
+def _say_progress(name: str, outcome) -> None:
+    """Say on standard error which rung is being timed, or what keeps it from running."""
+    if outcome is None:
+        typer.echo(f"timing {name} ...", err=True)
+    elif isinstance(outcome, Exception):
+        typer.echo(f"{name}: {outcome}", err=True)
+
+
+def _keep(state: dict, save: Path | None, plot_file: Path | None, json_file: Path | None) -> None:
+    """Write what was learned and measured so far to the files that were asked for."""
+    import numpy as np
+
+    from mlteach.files import replacing
+    from mlteach.measure import describe
+
+    if save and state["theta"] is not None:
+        with replacing(save) as file:
+            np.savez(file, theta=state["theta"])
+    if json_file:
+        _write_json(json_file, {"machine": describe().as_dict(), "iterations": state["records"]})
+    if plot_file:
+        from mlteach.teach import plots
+
+        figure, ax = plots.figure()
+        plots.accuracy_curve(
+            ax, {"training digits": [record["accuracy"] for record in state["records"]]}, chance=0.1
+        )
+        _write_plot(plot_file, figure)
+
+
+def _write_plot(path: Path, figure) -> None:
+    from mlteach.files import replacing
+
+    with replacing(path) as file:
+        if path.suffix.lower() == ".png":
+            file.write(figure.png())
+        else:
+            figure.savefig(file, format=path.suffix[1:].lower())
+
+
+def _write_json(path: Path, record: dict) -> None:
+    from mlteach.files import replacing
+
+    with replacing(path) as file:
+        file.write((json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _copy(source: Path, target: Path) -> None:
+    from mlteach.files import replacing
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as file:
+        file.write(source.read_bytes())

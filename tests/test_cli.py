@@ -1,0 +1,193 @@
+"""The command line: what it prints, what it writes, how it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from mlteach import cli, mnist, resources
+from mlteach.learn import logistic
+
+
+def run(capsys, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["mlteach", *map(str, arguments)])
+    code = cli._run()
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.fixture
+def mlteach(capsys, monkeypatch):
+    return lambda *arguments: run(capsys, monkeypatch, *arguments)
+
+
+@pytest.mark.parametrize("command", [[], ["doctor"], ["train"], ["ladder"], ["notebooks"]])
+def test_help_everywhere(mlteach, command):
+    code, out, err = mlteach(*command, "--help")
+    assert code == 0
+    assert "Usage" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nope"], "No such command 'nope'"),
+        (["train", "--dtype", "float16"], "float16"),
+        (["train", "--kernel", "blass"], "did you mean 'blas'"),
+        (["train", "--threads", "0"], "threads must be at least 1, not 0"),
+        (["train", "--images", "0"], "--images must be from 1 to 60000, not 0"),
+        (["train", "--images", "60001"], "not 60001"),
+        (["train", "--iterations", "-1"], "--iterations"),
+        (["train", "--save", "/no/such/folder/w.npz"], "does not exist"),
+        (["ladder", "--size", "8", "--shape", "8x8x8"], "--size and --shape"),
+        (["ladder", "--shape", "8x8"], "8x8"),
+        (["ladder", "--shape", "8x0x8"], "8x0x8"),
+        (["ladder", "--kernels", "loops,nope"], "nope"),
+        (["ladder", "--plot", "ladder.xyz"], "xyz"),
+    ],
+)
+def test_misuse_is_one_sentence_and_code_2(mlteach, arguments, words):
+    code, out, err = mlteach(*arguments)
+    assert code == cli.MISUSED
+    assert out == ""
+    assert err.count("\n") == 1
+    assert words in err
+
+
+def test_train_prints_and_writes_the_talks_accuracies(mlteach, tmp_path):
+    files = {name: tmp_path / name for name in ("figures.json", "weights.npz", "curve.png")}
+    code, out, _ = mlteach(
+        *("train", "--iterations", 3, "--images", 2000, "--kernel", "jit"),
+        *("--json", files["figures.json"], "--save", files["weights.npz"], "--plot", files["curve.png"]),
+    )
+    assert code == 0
+    record = json.loads(files["figures.json"].read_text())
+    lines = [f"t: {r['seconds']:.3f}s | accuracy: {r['accuracy']:.6f}" for r in record["iterations"]]
+    assert out.splitlines() == lines
+    assert [r["iteration"] for r in record["iterations"]] == [0, 1, 2]
+    assert record["machine"]["cores"] >= 1
+    train = mnist.load("train")
+    x, labels = mnist.talk_features(train.images[:2000]), train.labels[:2000]
+    theta = logistic.fit(x, labels, kernel="blas", iterations=3)
+    assert np.allclose(np.load(files["weights.npz"])["theta"], theta)
+    assert files["curve.png"].read_bytes().startswith(b"\x89PNG")
+    assert sorted(os.listdir(tmp_path)) == sorted(files)
+
+
+def test_train_softmax_learns_something_else(mlteach, tmp_path):
+    accuracies = {}
+    for model in ("talk", "softmax"):
+        mlteach("train", "--model", model, "--images", 500, "--iterations", 8, "--json", tmp_path / "f.json")
+        records = json.loads((tmp_path / "f.json").read_text())["iterations"]
+        accuracies[model] = [r["accuracy"] for r in records]
+    assert accuracies["talk"][0] == accuracies["softmax"][0]
+    assert accuracies["talk"] != accuracies["softmax"]
+    assert min(a[-1] for a in accuracies.values()) > 0.5
+
+
+INTERRUPTED = """
+import sys, threading, _thread
+from mlteach import cli
+from mlteach.learn import logistic
+step, calls = logistic.step, []
+def slow(*args, **how):
+    calls.append(1)
+    if len(calls) == 3:
+        raise KeyboardInterrupt
+    return step(*args, **how)
+logistic.step = slow
+cli.main()
+"""
+
+
+def test_ctrl_c_keeps_what_was_learned(tmp_path):
+    weights, figures = tmp_path / "w.npz", tmp_path / "f.json"
+    arguments = [
+        "train",
+        "--images",
+        "300",
+        "--iterations",
+        "50",
+        "--save",
+        str(weights),
+        "--json",
+        str(figures),
+    ]
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, *arguments], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr == "mlteach: interrupted\n"
+    assert len(done.stdout.splitlines()) == 2
+    train = mnist.load("train")
+    x, labels = mnist.talk_features(train.images[:300]), train.labels[:300]
+    expected = logistic.fit(x, mnist.one_hot(labels), kernel="blas", iterations=2)
+    assert np.allclose(np.load(weights)["theta"], expected)
+    assert len(json.loads(figures.read_text())["iterations"]) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a whole console")
+def test_a_real_interrupt_ends_with_130(tmp_path):
+    command = [sys.executable, "-u", "-m", "mlteach", "train", "--iterations", "100000", "--images", "2000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "mlteach: interrupted\n"
+
+
+def test_notebooks_are_copied_once(mlteach, tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    (source / "solutions").mkdir(parents=True)
+    (source / "00_a.ipynb").write_text("a")
+    (source / "solutions" / "00_b.ipynb").write_text("b")
+    monkeypatch.setattr(resources, "folder", lambda name: source)
+    target = tmp_path / "mine"
+    assert mlteach("notebooks", target)[1].startswith("2 files copied")
+    assert (target / "solutions" / "00_b.ipynb").read_text() == "b"
+    (target / "00_a.ipynb").write_text("my own work")
+    code, out, _ = mlteach("notebooks", target)
+    assert code == 0
+    assert (target / "00_a.ipynb").read_text() == "my own work"
+    assert "kept your own" in out
+    assert "0 files copied" in out
+
+
+def test_doctor_exits_1_only_when_something_fails(mlteach, tmp_path, monkeypatch):
+    from mlteach.measure import doctor
+
+    code, out, _ = mlteach("doctor", "--json", tmp_path / "d.json")
+    record = json.loads((tmp_path / "d.json").read_text())
+    assert code == (1 if any(f["status"] == "fail" for f in record["findings"]) else 0)
+    assert len(record["findings"]) >= 8
+    broken = doctor.Finding("digits", "fail", "The digits are damaged.", "Install mlteach again.")
+    monkeypatch.setattr(doctor, "examine", lambda: [broken])
+    code, out, _ = mlteach("doctor")
+    assert code == 1
+    assert "Install mlteach again." in out
+
+
+def test_ladder_measures_every_rung(mlteach, tmp_path):
+    figures, picture = tmp_path / "ladder.json", tmp_path / "ladder.png"
+    code, out, _ = mlteach(
+        "ladder", "--size", 48, "--kernels", "loops,jit,blas", "--json", figures, "--plot", picture
+    )
+    assert code == 0
+    record = json.loads(figures.read_text())
+    assert {m["kernel"] for m in record["measurements"]} == {"loops", "jit", "blas"}
+    assert record["format"] == 1
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "loops" in out
+    assert "GFLOP/s" in out
+
+
+def test_ladder_for_a_gpu_says_what_is_missing(mlteach):
+    code, _, err = mlteach("ladder", "--device", "gpu")
+    assert code == 1
+    assert "GPU" in err
