@@ -4,11 +4,11 @@ One function per exercise. Each takes the reader's function and returns a `Repor
 
     from mlteach.teach import check
 
-    check.matmul(lambda a, b: a @ b)  # passed: 82 products, sizes 0 to 257
+    check.matmul(lambda a, b: a @ b)  # passed: 80 products, sizes 0 to 257
 
 Whatever the function does becomes a line: a wrong shape, an exception, ``sys.exit``, an object that bites.
-An unsolved stub is "not solved yet". A function that runs for ever is ended with the interrupt button, which gives
-the line "interrupted". Two things no checker can survive: ``os._exit``, and a crash of the interpreter.
+A stub that nobody filled in is "not solved yet". A function that runs for ever is ended with the interrupt
+button, and the line is "interrupted". Two things no checker survives: ``os._exit`` and a crash of Python.
 
 A new checker is a generator of `Case` and a function under `checker` that hands it to `examine`.
 """

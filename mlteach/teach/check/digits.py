@@ -11,6 +11,8 @@ from mlteach.teach.check.answers import Wrong, close_to
 from mlteach.teach.check.engine import Case, checker, examine, is_blank
 from mlteach.teach.check.report import Report
 
+FILE_SHAPES = ((1,), (0,), (5,), (2, 3), (3, 0), (4, 3, 2), (2, 1, 3, 2), (3, 28, 28), (300, 2), (70000,))
+
 
 @checker
 def nearest_mean(fn) -> Report:
@@ -19,8 +21,9 @@ def nearest_mean(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(train_images, train_labels, test_images) -> labels``. Images are uint8 (N, height, width), labels uint8 (N,)
-        and any of 0 to 255; nearest is by the sum of squared differences; of equals, the lowest label.
+        ``fn(train_images, train_labels, test_images) -> labels``. Images are uint8 (N, height, width),
+        labels are uint8 (N,), any of 0 to 255. Nearest is by the sum of squared differences; of equals,
+        the lowest label.
     """
     return examine(fn, _classifications(), "sets of images, 1 to 10 classes")
 
@@ -32,8 +35,9 @@ def write_idx(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(path, array)`` writes a uint8 array of 1 to 4 dimensions, in any memory order, to the file at ``path``:
-        two zero bytes, the type 8, the number of dimensions, each size as four bytes with the highest first, the numbers.
+        ``fn(path, array)`` writes a uint8 array of 1 to 4 dimensions, in any memory order, to the file at
+        ``path``: two zero bytes, the type 8, the number of dimensions, each size as four bytes, the
+        highest first, and then the numbers, the last index fastest.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         return examine(fn, _files(Path(folder)), "files, compared byte by byte")
@@ -43,7 +47,7 @@ def _classifications():
     random = np.random.RandomState(2020)
     for classes, train, test, size in (
         ((7,), 2, 1, (1, 2)),
-        ((4, 9), 4, 0, (2, 3)),
+        ((4, 9), 4, 1, (2, 3)),
         ((9, 4), 8, 6, (2, 3)),
         ((250, 0, 3), 15, 20, (5, 7)),
         ((200, 25, 100, 50), 30, 40, (7, 5)),
@@ -51,12 +55,10 @@ def _classifications():
     ):
         for _ in range(2):
             shifts = random.randint(0, 40, (len(classes), *size))
-            which = np.concatenate(
-                [np.arange(len(classes)), random.randint(0, len(classes), train - len(classes))]
-            )
-            images = shifts[which] + random.randint(0, 200, (train, *size))
-            tests = shifts[random.randint(0, len(classes), test)] + random.randint(0, 200, (test, *size))
-            yield _classification(images, np.array(classes)[which], tests)
+            which = random.randint(0, len(classes), train + test)
+            which[: len(classes)] = range(len(classes))
+            images = shifts[which] + random.randint(0, 200, (train + test, *size))
+            yield _classification(images[:train], np.array(classes)[which[:train]], images[train:])
     same = random.randint(0, 256, (1, 3, 2))
     yield _classification(np.concatenate([same, same]), np.array([8, 5]), same, "two equal classes, 8 and 5")
 
@@ -65,25 +67,21 @@ def _classification(images: np.ndarray, labels: np.ndarray, tests: np.ndarray, l
     classes = np.unique(labels)
     means = np.array([images[labels == one].mean(axis=0) for one in classes])
     distances = ((tests[:, None] - means) ** 2).sum(axis=(2, 3))
-    nearest, *others = np.sort(distances.T, axis=0)
-    fair = np.all(
-        [(second == nearest) | (second > 1.001 * nearest) for second in others] or [nearest >= 0], axis=0
-    )
+    gaps = distances - distances.min(axis=1, keepdims=True)
+    fair = np.all((gaps == 0) | (gaps > 1e-3 * distances), axis=1)  # rounding decides none of these
     arguments = {
         "train_images": images.astype(np.uint8),
         "train_labels": labels.astype(np.uint8),
         "test_images": tests[fair].astype(np.uint8),
     }
     height, width = images.shape[1:]
-    label = label or f"{len(classes)} classes, {len(images)} images of {height} x {width}"
+    label = label or f"labels {classes.tolist()}, {len(images)} images of {height} x {width}"
     return Case(label, arguments, close_to(classes[distances[fair].argmin(axis=1)]))
 
 
 def _files(folder: Path):
     random = np.random.RandomState(2021)
-    for number, shape in enumerate(
-        ((1,), (0,), (5,), (2, 3), (3, 0), (4, 3, 2), (2, 1, 3, 2), (3, 28, 28), (300, 2), (70000,))
-    ):
+    for number, shape in enumerate(FILE_SHAPES):
         for name in "ab":
             array = random.randint(0, 256, shape).astype(np.uint8)
             yield _file(folder / f"{number}{name}.idx", array, f"shape {shape}")

@@ -99,11 +99,9 @@ def examine(fn: Callable, cases: Iterable[Case], tried: str) -> Report:
         answer = case = None  # nothing here keeps the arrays alive
     if not touched:
         return UNSOLVED
-    return (
-        not_passed(*list(failures.values())[:MOST_FAILURES])
-        if failures
-        else Report(True, (f"passed: {count} {tried}",))
-    )
+    if failures:
+        return not_passed(*list(failures.values())[:MOST_FAILURES])
+    return Report(True, (f"passed: {count} {tried}",))
 
 
 def _call(fn: Callable, case: Case) -> Any:

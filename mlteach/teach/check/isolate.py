@@ -17,10 +17,10 @@ def isolated():
     limit and the standard streams. Error settings and other context variables need nothing here:
     `examine` calls every function in a copy of the context.
     """
-    states = random.getstate(), np.random.get_state()
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
     limit, folder = sys.getrecursionlimit(), _folder()
     random.seed(0)
-    np.random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
     with (
         warnings.catch_warnings(),
         np.printoptions(),
@@ -30,9 +30,9 @@ def isolated():
         try:
             yield
         finally:
+            sys.setrecursionlimit(limit)  # first: the next lines may need it
             random.setstate(states[0])
-            np.random.set_state(states[1])
-            sys.setrecursionlimit(limit)
+            np.random.set_state(states[1])  # noqa: NPY002
             if folder is not None and _folder() != folder:
                 os.chdir(folder)
 

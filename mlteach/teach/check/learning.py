@@ -9,6 +9,8 @@ from mlteach.teach.check.products import signed
 from mlteach.teach.check.report import Report
 from mlteach.teach.check.wording import kind
 
+GRADIENT_SHAPES = ((1, 1, 1), (2, 1, 3), (3, 2, 1), (2, 3, 1), (3, 3, 3), (5, 4, 2), (4, 6, 3), (20, 7, 2))
+
 
 @checker
 def gradient(fn) -> Report:
@@ -17,9 +19,9 @@ def gradient(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(X, theta, y) -> gradient``, each a `Matrix`: X (m, features), theta (features, columns), y (m, columns).
-        The gradient has the shape of theta and may be a `Matrix` or an array. It is compared with central differences,
-        to 1e-6.
+        ``fn(X, theta, y) -> gradient``, with X (m, features), theta (features, columns) and y (m,
+        columns) each a `Matrix`. The gradient has the shape of theta and may be a `Matrix` or an array;
+        it is compared with central differences, to 1e-6.
     """
     return examine(fn, _gradients(), "gradients against central differences")
 
@@ -31,8 +33,9 @@ def filter_rows(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(matrix, keep) -> Matrix`` with the rows for which ``keep(row)`` is true, in their order. keep takes a row as
-        any sequence of its numbers. Where no row is kept, the result still has its columns.
+        ``fn(matrix, keep) -> Matrix`` with the rows for which ``keep(row)`` is true, in their order. keep
+        takes the numbers of a row as an array, a list or a `Matrix`. Where no row is kept, the result
+        still has its columns.
     """
     return examine(fn, _filters(), "matrices, from no row kept to all")
 
@@ -44,10 +47,10 @@ def softmax(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(scores) -> probabilities``, both arrays (N, classes), float64: ``exp(score)`` divided by the sum of its row,
-        finite for scores of ±1e4.
+        ``fn(scores) -> probabilities``, both float64 arrays (N, classes): ``exp(score)`` divided by its
+        sum over the row, finite for scores of ±1e4.
     """
-    return examine(fn, _softmaxes(), "arrays of scores, up to ±1e4")
+    return examine(fn, _softmaxes(), "arrays of scores, -1e4 to 1e4")
 
 
 @checker
@@ -57,31 +60,20 @@ def softmax_step(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(X, Y, theta, rate) -> new theta``, all float64 arrays: X (N, features), Y one-hot (N, classes), theta
-        (features, classes). The step is ``theta - rate / N * X.T @ (softmax(X @ theta) - Y)``, finite for scores of ±1e4;
-        theta itself stays as it was.
+        ``fn(X, Y, theta, rate) -> new theta``, with float64 arrays X (N, features), Y (N, classes), a
+        single one in each row, and theta (features, classes). The new theta is
+        ``theta - rate / N * X.T @ (softmax(X @ theta) - Y)``, finite for scores of ±1e4; theta itself
+        stays.
     """
-    return examine(fn, _steps(), "steps, scores up to ±1e4")
+    return examine(fn, _steps(), "steps, scores -1e4 to 1e4")
 
 
 def _gradients():
     random = np.random.RandomState(2022)
-    for m, features, columns in (
-        (1, 1, 1),
-        (2, 1, 3),
-        (3, 2, 1),
-        (2, 3, 1),
-        (3, 3, 3),
-        (5, 4, 2),
-        (4, 6, 3),
-        (20, 7, 2),
-    ):
+    for m, features, columns in GRADIENT_SHAPES:
         for _ in range(2):
-            x, theta, y = (
-                signed(random, m, features),
-                signed(random, features, columns),
-                signed(random, m, columns),
-            )
+            x, y = signed(random, m, features), signed(random, m, columns)
+            theta = signed(random, features, columns)
             arguments = {"X": Matrix(x), "theta": Matrix(theta), "y": Matrix(y)}
             label = f"X {x.shape}, theta {theta.shape}"
             yield Case(label, arguments, close_to(_central_differences(x, theta, y), 1e-6))
@@ -129,10 +121,9 @@ def _softmaxes():
     for shape in ((0, 2), (1, 1), (1, 3), (2, 2), (3, 2), (2, 5), (30, 10)):
         for _ in range(2):
             yield _softmax(f"scores {shape}", 3 * signed(random, *shape))
-    yield _softmax(
-        "scores far below and above zero", np.array([[-1e4, -1e4 + 1], [1e4, 1e4 - 1], [1e4, -1e4], [0, 1]])
-    )
-    yield _softmax("scores of ±1e4", 1e4 * np.sign(signed(random, 6, 4)))
+    near = np.array([[-1e4, -1e4 + 1], [1e4, 1e4 - 1], [1e4, -1e4], [0, 1]])
+    yield _softmax("rows of scores near -1e4, 1e4 and 0", near)
+    yield _softmax("scores of 1e4 and -1e4", 1e4 * np.sign(signed(random, 6, 4)))
 
 
 def _softmax(label: str, scores: np.ndarray) -> Case:
@@ -159,9 +150,8 @@ def _steps():
             y = np.eye(classes)[random.randint(0, classes, images)]
             arguments = {"X": x, "Y": y, "theta": theta, "rate": rate}
             wanted = theta - rate / images * x.T @ (_probabilities(x @ theta) - y)
-            label = f"X {x.shape}, theta {theta.shape}, rate {rate}" + (
-                ", scores of ±1e4" if size > 1 else ""
-            )
+            scale = ", scores of 1e4 and -1e4" if size > 1 else ""
+            label = f"X {x.shape}, theta {theta.shape}, rate {rate}{scale}"
             yield Case(label, arguments, close_to(wanted, 1e-12 * size))
 
 

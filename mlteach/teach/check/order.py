@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from mlteach.teach.check.answers import Wrong, close_to
+from mlteach.teach.check.answers import Wrong
 from mlteach.teach.check.engine import Case, checker, examine
 from mlteach.teach.check.products import product_tolerance, signed
 from mlteach.teach.check.report import Report
@@ -20,15 +20,16 @@ def pij(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(a, b, out)`` adds ``a[i][p] * b[p][j]`` to ``out[i][j]``, with p outermost and j innermost. The three are
-        lists of lists, none empty, that note every access; ``a[i, p]``, ``a.shape``, ``len`` and loops over a row
-        work too. out comes with old numbers in it, and may be cleared in any order.
+        ``fn(a, b, out)`` adds ``a[i][p] * b[p][j]`` to ``out[i][j]``, with p outermost and j innermost.
+        The three are lists of lists, none empty, that note every access; ``a[i, p]``, ``a.shape``,
+        ``len``, slices and loops over a row work too. out comes with old numbers in it, and may be
+        cleared in any order.
 
     Returns
     -------
     Report
-        Whether out is written in that order, each time with the sum so far, and a and b are read in that order. A
-        number or a row may be read once and kept for as long as an inner loop runs.
+        Whether out is written in that order, each time with the sum so far, and a and b are read in that
+        order. A number or a row may be read once and kept for as long as an inner loop runs.
     """
     return examine(fn, _cases(), "products, every access in the order p, i, j")
 
@@ -42,9 +43,7 @@ def _cases():
 
 def _case(a: np.ndarray, b: np.ndarray, old: np.ndarray) -> Case:
     watched = {"a": Watched(a.tolist()), "b": Watched(b.tolist()), "out": Watched(old.tolist())}
-    sums = (a.T[:, :, None] * b[:, None, :]).cumsum(
-        axis=0
-    )  # sums[p, i, j]: what out[i][j] holds after step p
+    sums = (a.T[:, :, None] * b[:, None, :]).cumsum(axis=0)  # out[i][j] after step p is sums[p, i, j]
     steps = list(np.ndindex(sums.shape))
     tolerance = product_tolerance(a, b)
 

@@ -8,55 +8,23 @@ from mlteach.teach.check.answers import Wrong, close_to
 from mlteach.teach.check.engine import Case, checker, examine
 from mlteach.teach.check.report import Report
 
-# (m, k, n): nothing, one, squares, odd and even neighbours, every remainder modulo 8 of each size, more than 64 on two
-# sides at once, and thin ones longer than a tile of 256.
+# (m, k, n): nothing, one, squares, odd and even neighbours, every remainder modulo 8 of each size, more than
+# 64 on two sides at once, and thin ones longer than a tile of 256.
 SHAPES = sorted(
     [
         *((0, 0, 0), (0, 3, 2), (2, 3, 0), (1, 0, 1), (2, 0, 3), (9, 0, 7)),
-        *(
-            (1, 1, 1),
-            (1, 1, 3),
-            (1, 3, 1),
-            (3, 1, 1),
-            (1, 3, 2),
-            (2, 2, 2),
-            (2, 3, 4),
-            (3, 2, 4),
-            (3, 3, 3),
-            (4, 5, 2),
-        ),
-        *(
-            (4, 4, 4),
-            (5, 3, 6),
-            (6, 5, 3),
-            (5, 6, 7),
-            (7, 6, 5),
-            (8, 8, 8),
-            (9, 7, 10),
-            (10, 9, 8),
-            (11, 10, 9),
-        ),
-        *((13, 12, 14), (14, 15, 13), (15, 14, 16), (16, 16, 16), (17, 17, 17), (12, 33, 15), (33, 12, 31)),
-        *((34, 35, 33), (41, 32, 36), (66, 2, 67), (67, 66, 2), (2, 3, 257), (2, 257, 3), (257, 2, 3)),
+        *((1, 1, 1), (1, 1, 3), (1, 3, 1), (3, 1, 1), (1, 3, 2), (2, 2, 2), (2, 3, 4), (3, 2, 4)),
+        *((3, 3, 3), (4, 5, 2), (4, 4, 4), (5, 3, 6), (6, 5, 3), (5, 6, 7), (7, 6, 5), (8, 8, 8)),
+        *((9, 7, 10), (10, 9, 8), (11, 10, 9), (13, 12, 14), (14, 15, 13), (15, 14, 16), (16, 16, 16)),
+        *((17, 17, 17), (12, 33, 15), (33, 12, 31), (34, 35, 33), (41, 32, 36), (66, 2, 67), (67, 66, 2)),
+        *((2, 3, 257), (2, 257, 3), (257, 2, 3)),
     ],
     key=lambda shape: (math.prod(shape), sum(shape)),
 )
-ROWS = (
-    (0, 0),
-    (0, 3),
-    (3, 0),
-    (1, 1),
-    (1, 4),
-    (4, 1),
-    (2, 3),
-    (3, 2),
-    (3, 3),
-    (5, 4),
-    (8, 8),
-    (7, 10),
-    (33, 5),
-    (5, 33),
-)
+ROW_SHAPES = [  # (k, n)
+    *((0, 0), (0, 3), (3, 0), (1, 1), (1, 4), (4, 1), (2, 3), (3, 2), (3, 3), (5, 4), (8, 8), (7, 10)),
+    *((33, 5), (5, 33)),
+]
 
 
 @checker
@@ -66,8 +34,8 @@ def matmul(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(a, b) -> product``. a (m, k) and b (k, n) are fresh float64 arrays of signed numbers, none of them whole;
-        the product (m, n) may be an array, a `Matrix` or nested lists, in float64.
+        ``fn(a, b) -> product``. a (m, k) and b (k, n) are fresh float64 arrays of signed numbers, none of
+        them whole; the product (m, n) may be an array, a `Matrix` or nested lists, in float64.
 
     Returns
     -------
@@ -84,7 +52,8 @@ def row_times_matrix(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(row, b) -> (n,)`` for row (k,) and b (k, n), float64. It may loop over rows, not over single elements.
+        ``fn(row, b) -> (n,)`` for row (k,) and b (k, n), float64. It may loop over rows, but not over the
+        elements of b.
     """
     return examine(fn, _row_products(), "rows times matrices, sizes 0 to 40")
 
@@ -123,7 +92,7 @@ def _spoil(shape: tuple[int, ...]) -> None:
 
 def _row_products():
     random = np.random.RandomState(2018)
-    for k, n in ROWS:
+    for k, n in ROW_SHAPES:
         for _ in range(2):
             yield _row_product(signed(random, k), signed(random, k, n))
     yield _without_loop(signed(random, 30), signed(random, 30, 40))
@@ -143,7 +112,7 @@ def _without_loop(row: np.ndarray, b: np.ndarray) -> Case:
     def judge(answer):
         if reads[0] > most:
             raise Wrong(
-                f"expected NumPy to do the inner loop, but Python took out {reads[0]} single elements"
+                f"expected NumPy to do the inner loop, but Python took {reads[0]} elements one by one"
             )
         case.judge(answer)
 

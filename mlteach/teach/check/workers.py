@@ -14,6 +14,11 @@ from mlteach.teach.check.products import product_tolerance, signed
 from mlteach.teach.check.report import Report
 from mlteach.teach.check.wording import kind, plain
 
+SHARINGS = [  # (m, workers)
+    *((0, 1), (0, 3), (1, 1), (1, 2), (1, 4), (2, 1), (2, 3), (3, 2), (3, 3), (5, 2), (5, 8), (7, 3)),
+    *((8, 4), (10, 4), (11, 4), (31, 32), (100, 7), (60000, 7), (60000, 64)),
+]
+
 
 @checker
 def bands(fn) -> Report:
@@ -22,27 +27,11 @@ def bands(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(m, workers) -> [(start, stop), ...]``: rows 0 to m in order, each in one band, no two bands different in size
-        by more than one row. Where there are fewer rows than workers, one band a row is enough, and empty ones are
-        welcome: there are ``workers`` bands or ``min(m, workers)``.
+        ``fn(m, workers) -> [(start, stop), ...]``: rows 0 to m in order, each in one band, and no two
+        bands different in size by more than one row. There are ``workers`` bands; where that leaves some
+        of them empty, these may be left out.
     """
-    sizes = (
-        (0, 1),
-        (0, 3),
-        (1, 1),
-        (1, 2),
-        (1, 4),
-        (2, 1),
-        (2, 3),
-        (3, 2),
-        (3, 3),
-        (5, 2),
-        (5, 8),
-        (7, 3),
-        (8, 4),
-    )
-    sizes += ((10, 4), (11, 4), (31, 32), (100, 7), (60000, 7), (60000, 64), (10**9 + 7, 12))
-    return examine(fn, (_sharing(m, workers) for m, workers in sizes), "ways to share rows, 0 to 1000000007")
+    return examine(fn, (_sharing(*sizes) for sizes in SHARINGS), "ways to share rows, 0 to 60000")
 
 
 @checker
@@ -52,9 +41,10 @@ def shared_rows(fn) -> Report:
     Parameters
     ----------
     fn : callable
-        ``fn(a, b, name, start, stop)`` writes rows start to stop of ``a @ b`` into the shared block ``name``, which holds
-        the whole product (m, n) as float64 in row order, and leaves its other rows alone. It closes its handle and does
-        not unlink the block, which the other workers still need. What it returns does not matter.
+        ``fn(a, b, name, start, stop)`` writes rows start to stop of ``a @ b`` into the shared block
+        ``name``, which holds the whole product (m, n) as float64 in row order, and leaves its other rows
+        alone. It closes its handle and does not unlink the block, which the other workers still need.
+        What it returns does not matter.
 
     Notes
     -----
@@ -79,7 +69,7 @@ def _sharing(m: int, workers: int) -> Case:
             end = stop
         if end != m:
             raise Wrong(f"expected the last band to stop at {m}, came {end}")
-        if min(sizes) < 0 or max(sizes) - min(sizes) > 1:
+        if max(sizes) - min(sizes) > 1:
             raise Wrong(f"expected sizes that differ by at most 1, came {min(sizes)} to {max(sizes)}")
 
     return Case(f"m = {m}, workers = {workers}", {"m": m, "workers": workers}, judge)
