@@ -1,0 +1,226 @@
+"""One launch: runs the blocks one after another, their threads in turn, and knows who is running."""
+
+from __future__ import annotations
+
+import sys
+from sys import _getframe
+
+import numpy as np
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from mlteach.gpu.simt.counts import add_counts, warp_accesses
+from mlteach.gpu.simt.gpu import Gpu
+from mlteach.gpu.simt.history import History
+from mlteach.gpu.simt.log import Log, instruction_starts
+from mlteach.gpu.simt.loops import Loop, line_tracer
+from mlteach.gpu.simt.place import Place
+from mlteach.gpu.simt.problems import Problems
+from mlteach.gpu.simt.races import Races
+from mlteach.gpu.simt.rebind import Rebinder
+from mlteach.gpu.simt.spaces import Memory
+from mlteach.gpu.simt.threads import SLICE, Block, Thread, Wait
+from mlteach.gpu.simt.trace import EndlessLoop, KernelError, Trace
+
+FLUSH = 1 << 18  # accesses after which complete barrier intervals are analysed
+THREAD_STEPS = 10_000_000  # loop iterations of one thread without waiting: more is an endless loop
+BLOCK_STEPS = 100_000_000  # steps of a block in all; a wait counts as WAIT_STEPS
+WAIT_STEPS = 25
+COUNTS = (
+    "global_loads", "global_stores", "load_sectors", "store_sectors",
+    "shared_loads", "shared_stores", "shared_conflicts", "atomics", "barriers",
+)  # fmt: skip
+
+
+class Machine:
+    """The state of a launch. The stand-ins for `cuda` and for arrays ask it who is running, and where."""
+
+    def __init__(self, kernel, grid: Place, block: Place, shared_bytes: int):
+        self.grid, self.indices = grid, block.within()
+        self.log, self.problems = Log(), Problems(self)
+        self.memory = Memory(self, shared_bytes)
+        self.loops: list[Loop] = []
+        self.loops_of: dict[int, range] = {}  # function number -> its loops
+        self.untraceable = False  # some function has no source: count its lines instead
+        self.gpu = Gpu(self, grid, block)
+        self.kernel = Rebinder(self).kernel(kernel)
+        self.races, self.history = Races(self), History(self)
+        self.totals = dict.fromkeys(COUNTS, 0)
+        self.clocks: dict[tuple, tuple] = {}
+        self.interval = self.steps = self.fuel = self.function = 0
+        self.thread: Thread | None = None
+        self.counts: list[int] = []
+        self._hub = getcurrent()
+        self._loops_around: dict[tuple, list[int]] = {}
+
+    # -- running
+    def run(self, arguments: list) -> Trace:
+        """Run every block and return the trace."""
+        tracer = sys.gettrace()
+        try:
+            with np.errstate(all="ignore"):
+                for number, index in enumerate(self.grid.within()):
+                    self._run_block(number, index, arguments)
+        except EndlessLoop as stop:
+            self.problems.endless(stop.line)
+        finally:
+            sys.settrace(tracer)
+        self._analyse()
+        self.races.between_blocks()
+        return Trace(**self.totals, problems=self.problems.report(), **self.history.fields())
+
+    def _run_block(self, number: int, index: Place, arguments: list) -> None:
+        self.block, self.steps = number, 0
+        self.gpu.enter_block(index)
+        self.memory.new_block()
+
+        def body():
+            if self.untraceable:
+                sys.settrace(line_tracer(self.log.codes, self.tick, len(self.loops)))
+            with np.errstate(all="ignore"):  # a greenlet starts with NumPy's defaults
+                if self.kernel(*arguments) is not None:
+                    raise KernelError("the kernel returns a value: write it to an array instead")
+
+        threads = [
+            Thread(place, n, greenlet(body, self._hub), len(self.loops) + self.untraceable)
+            for n, place in enumerate(self.indices)
+        ]
+        block, ready = Block(self, threads), threads
+        try:
+            while ready:
+                for thread in ready:
+                    self._resume(thread)
+                ready = block.release()
+        finally:
+            for thread in threads:
+                if not thread.fiber.dead:
+                    thread.fiber.throw(GreenletExit)
+        self.interval += 1
+        if len(self.log.entries) > FLUSH:
+            self._analyse()
+
+    def _resume(self, thread: Thread) -> None:
+        self.thread = thread
+        self.gpu.enter_thread(thread)
+        self.function, self.counts, self.fuel = thread.function, thread.loops, thread.slice
+        thread.wait = None
+        self.mark()
+        try:
+            thread.fiber.switch()
+        except (KernelError, EndlessLoop):
+            raise
+        except Exception as error:
+            raise KernelError(self._explain(error)) from error
+        if len(self.log.entries) > 2 * FLUSH:
+            self.log.pack()
+
+    def _explain(self, error: Exception) -> str:
+        line, step = self.kernel.__code__.co_firstlineno, error.__traceback__
+        while step:
+            if step.tb_frame.f_code in self.log.codes:
+                line = step.tb_lineno
+            step = step.tb_next
+        who = f"thread {self.thread.index} of block {self.gpu.block_index}"
+        return f"line {line}: {type(error).__name__}: {error} ({who})"
+
+    def passed_barrier(self) -> None:
+        """Begin a new barrier interval."""
+        self.interval += 1
+        self.totals["barriers"] += 1
+        if self.log.pending + len(self.log.entries) // 2 > FLUSH:
+            self._analyse()
+
+    def _analyse(self) -> None:
+        columns = self.log.columns()
+        if columns is not None:
+            instruction = warp_accesses(columns)
+            add_counts(self.totals, columns, instruction)
+            racing = self.races.inside_blocks(columns)
+            self.history.keep(columns, instruction, racing)
+        self.clocks.clear()
+
+    # -- who is running, and where
+    def mark(self) -> None:
+        """Say in the log whose the next accesses are."""
+        t = self.thread
+        self.log.marks.append(
+            (len(self.log.entries), t.linear, self.function, self.interval, t.epoch, self.block)
+        )
+
+    def _frames(self):
+        """Yield the frames of the kernel and its device functions, the innermost first."""
+        frame = _getframe(2)
+        while frame is not None:
+            if frame.f_code in self.log.codes:
+                yield frame
+            frame = frame.f_back
+
+    def offset(self) -> int:
+        """Return the bytecode offset of the kernel's instruction that is running."""
+        return next(self._frames()).f_lasti
+
+    def position(self) -> tuple:
+        """Return (code, offset) of the kernel's instruction that is running."""
+        return self._site(next(self._frames()))
+
+    def line(self) -> int:
+        """Return the source line of the kernel that is running."""
+        return next(self._frames()).f_lineno
+
+    def block_at(self, number: int) -> Place:
+        """Return the place of a block in the grid."""
+        x, y = self.grid.x, self.grid.y
+        return Place(number % x, number // x % y, number // (x * y))
+
+    @staticmethod
+    def _site(frame) -> tuple:
+        return frame.f_code, instruction_starts(frame.f_code)[frame.f_lasti // 2]
+
+    def _around(self, frame) -> list[int]:
+        """Return the loops around the line that a frame executes, the outermost first."""
+        at = frame.f_code, frame.f_lineno
+        if at not in self._loops_around:
+            own = self.loops_of.get(self.log.codes[frame.f_code], ())
+            first, last = zip(*self.loops, strict=True) if own else ((), ())
+            self._loops_around[at] = [n for n in own if first[n] <= frame.f_lineno <= last[n]]
+        return self._loops_around[at]
+
+    # -- waiting
+    def tick(self, loop: int) -> None:
+        """Count an iteration of a loop. What an endless loop cannot avoid."""
+        self.counts[loop] += 1
+        self.fuel -= 1
+        if self.fuel < 0:
+            thread = self.thread
+            thread.spent += thread.slice
+            self.steps += thread.slice
+            if thread.spent > THREAD_STEPS or self.steps > BLOCK_STEPS:
+                raise EndlessLoop(self._endless_line())
+            thread.before = list(self.counts)
+            self._give_way(Wait("loop", None, 0))
+
+    def wait(self, scope: str, key, value, finish=None):
+        """Wait for the block or the lanes of a warp, and return what `finish` makes of everyone's value."""
+        thread = self.thread
+        self.steps += thread.slice - self.fuel + WAIT_STEPS
+        if self.steps > BLOCK_STEPS:
+            raise EndlessLoop(self._endless_line())
+        frames = list(self._frames())
+        if scope == "block":  # the same barrier is the same place in the same iteration
+            key = [(*self._site(f), [self.counts[n] for n in self._around(f)]) for f in frames]
+        thread.spent, thread.slice, thread.value = 0, min(thread.slice, SLICE), value
+        self._give_way(Wait(scope, key, frames[0].f_lineno, finish))
+        return thread.result
+
+    def _give_way(self, wait: Wait) -> None:
+        thread = self.thread
+        thread.function, thread.wait = self.function, wait
+        self._hub.switch()
+
+    def _endless_line(self) -> int:
+        """Return the line of the outermost loop that is still turning."""
+        frames = list(self._frames())
+        for frame in reversed(frames):
+            for n in self._around(frame):
+                if self.counts[n] - self.thread.before[n] > 1:
+                    return self.loops[n].first
+        return frames[0].f_lineno
