@@ -1,10 +1,8 @@
 """The ladder as a whole: every rung timed on the same work, and the table that compares them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 
-from mlteach.errors import GpuUnavailable
-from mlteach.measure.bench import time_iteration, time_product
+from mlteach.measure.bench import ladder, time_iteration
 from mlteach.measure.machine import Machine
 from mlteach.measure.race import Table
 from mlteach.measure.records import Measurement
@@ -32,8 +30,7 @@ def climb(
     iteration : bool
         Whether to time the iteration too, last.
     report : callable, optional
-        ``report(name, outcome)`` is called with None when a rung starts, then with its `Measurement`, or with
-        the `GpuUnavailable` that keeps it from running here; such a rung is left out.
+        What `mlteach.measure.bench.ladder` calls ``progress``.
 
     Yields
     ------
@@ -41,22 +38,9 @@ def climb(
         The rungs that could run, for one workload.
     """
     for shape in shapes:
-        yield list(_each(kernels, partial(time_product, shape=shape, dtype=dtype, threads=threads), report))
+        yield ladder(kernels, shape, dtype, threads, report)
     if iteration:
-        yield list(_each(kernels, partial(time_iteration, threads=threads), report))
-
-
-def _each(kernels: Sequence[str], timed: Callable, report: Callable | None) -> Iterator[Measurement]:
-    say = report or (lambda name, outcome: None)
-    for name in kernels:
-        say(name, None)
-        try:
-            measurement = timed(name)
-        except GpuUnavailable as problem:
-            say(name, problem)
-        else:
-            say(name, measurement)
-            yield measurement
+        yield ladder(kernels, None, "float64", threads, report, time=time_iteration)
 
 
 def ladder_table(measurements: Sequence[Measurement], machine: Machine) -> Table:
