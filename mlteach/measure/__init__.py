@@ -7,7 +7,7 @@ import importlib
 
 _HOMES = {
     "Finding": "doctor",
-    "Guess": "journal",
+    "Guess": "contents",
     "Journal": "journal",
     "Machine": "machine",
     "Measurement": "records",
@@ -16,7 +16,7 @@ _HOMES = {
     "describe": "machine",
     "examine": "doctor",
     "ladder": "bench",
-    "recorded": "journal",
+    "recorded": "recordings",
     "time_iteration": "bench",
     "time_product": "bench",
 }

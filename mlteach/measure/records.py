@@ -86,7 +86,7 @@ class Measurement:
                 seconds=float(record["seconds"]),
                 scaled=bool(record.get("scaled", False)),
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as problem:
             raise ValueError(f"{record!r} is not a measurement: {problem!r}") from None
         sound = (
             made.workload in PRODUCTS
