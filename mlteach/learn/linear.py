@@ -5,23 +5,23 @@ from collections.abc import Callable
 from mlteach.matrix import Matrix, dot, minus, product, zeros
 
 
-def cost(X: Matrix, y: Matrix, theta: Matrix) -> float:
+def cost(X: Matrix, theta: Matrix, y: Matrix) -> float:
     """Half the mean squared error of the scores ``X theta``, summed over the columns of y.
 
     Parameters
     ----------
     X : Matrix, m x features
         One example a row.
-    y : Matrix, m x outputs
-        What should come out.
     theta : Matrix, features x outputs
         The weights.
+    y : Matrix, m x outputs
+        What should come out.
     """
     h = minus(product(X, theta), y)
     return dot(h, h).sum() / (2 * X.rows)
 
 
-def gradient(X: Matrix, y: Matrix, theta: Matrix) -> Matrix:
+def gradient(X: Matrix, theta: Matrix, y: Matrix) -> Matrix:
     """The slope of ``cost`` in every weight: a Matrix of theta's shape that points uphill."""
     error = minus(product(X, theta), y)
     return product(X.t, error).scale(1 / X.rows)
@@ -59,6 +59,6 @@ def fit(
     theta = zeros(X.columns, y.columns) if theta is None else theta
     for iteration in range(iterations):
         if on_iteration:
-            on_iteration(iteration, cost(X, y, theta), theta)
-        theta = minus(theta, gradient(X, y, theta).scale(rate))
+            on_iteration(iteration, cost(X, theta, y), theta)
+        theta = minus(theta, gradient(X, theta, y).scale(rate))
     return theta

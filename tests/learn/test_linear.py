@@ -17,16 +17,16 @@ def problem(m=7, features=4, outputs=3, seed=0):
 def test_cost_is_half_the_mean_squared_error():
     X, y, theta = problem()
     error = X.to_array() @ theta.to_array() - y.to_array()
-    assert linear.cost(X, y, theta) == pytest.approx((error**2).sum() / 14)
+    assert linear.cost(X, theta, y) == pytest.approx((error**2).sum() / 14)
 
 
 def test_gradient_is_the_slope_of_the_cost():
     X, y, theta = problem()
-    slope, h = linear.gradient(X, y, theta), 1e-6
+    slope, h = linear.gradient(X, theta, y), 1e-6
     assert slope.shape == theta.shape
     for i in range(theta.rows):
         for j in range(theta.columns):
-            up, down = (linear.cost(X, y, theta.set(i, j, theta.at(i, j) + d)) for d in (h, -h))
+            up, down = (linear.cost(X, theta.set(i, j, theta.at(i, j) + d), y) for d in (h, -h))
             assert slope.at(i, j) == pytest.approx((up - down) / (2 * h), abs=1e-6)
 
 
@@ -53,5 +53,5 @@ def test_a_step_beyond_the_stability_limit_climbs():
     costs = {}
     for factor in (0.9, 1.1):
         theta = linear.fit(X, y, rate=2 / largest * factor, iterations=300)
-        costs[factor] = linear.cost(X, y, theta)
-    assert costs[0.9] < linear.cost(X, y, zeros(4, 3)) < costs[1.1]
+        costs[factor] = linear.cost(X, theta, y)
+    assert costs[0.9] < linear.cost(X, zeros(4, 3), y) < costs[1.1]
