@@ -10,12 +10,13 @@ notebook that stops is worse.
 
 import contextlib
 import datetime
+import functools
 import math
 import os
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlteach.measure.contents import Contents, Guess, Newer
@@ -30,6 +31,18 @@ FILE, LOCK = "journal.json", "journal.lock"
 
 class JournalWarning(UserWarning):
     """The journal goes on in memory, or with less than it held."""
+
+
+@dataclass
+class _Memory:
+    """What this process knows of a journal and its file does not, shared by all who open the same file."""
+
+    pending: list[Callable[[Contents], None]] = field(default_factory=list)
+    warned: set[str] = field(default_factory=set)
+    mutex: threading.RLock = field(default_factory=threading.RLock)
+
+
+_memory = functools.cache(lambda path: _Memory())
 
 
 class Journal:
@@ -54,10 +67,8 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike | None = None):
         place = Path(path) if path is not None else _home()
-        self.path = place if place.suffix == ".json" else place / FILE
-        self._pending: list[Callable[[Contents], None]] = []
-        self._mutex = threading.RLock()
-        self._warned: set[str] = set()
+        self.path = (place if place.suffix == ".json" else place / FILE).absolute()
+        self._memory = _memory(self.path)
 
     def record(self, measurement: Measurement) -> None:
         """Keep a measurement, in place of an earlier one of the same kind."""
@@ -116,15 +127,16 @@ class Journal:
         return dict(self._contents().guesses)
 
     def _change(self, change: Callable[[Contents], None]) -> None:
-        with self._mutex:
-            self._pending.append(change)
+        with self._memory.mutex:
+            self._memory.pending.append(change)
             self._contents()
 
     def _contents(self) -> Contents:
         """Read the file, add what it does not hold yet, and write it back if there was something to add."""
-        with self._mutex:
+        pending = self._memory.pending
+        with self._memory.mutex:
             try:
-                if self._pending:
+                if pending:
                     self.path.parent.mkdir(parents=True, exist_ok=True)
                 elif not self.path.exists():
                     return Contents()
@@ -134,13 +146,13 @@ class Journal:
                 self._warn(f"{self.path} was written by a later mlteach and is left alone: update mlteach")
                 contents = Contents()
             except OSError as problem:
-                if self._pending:
+                if pending:
                     reason = problem.strerror or problem
                     self._warn(
                         f"{self.path} cannot be written ({reason}): set MLTEACH_HOME to a folder of yours"
                     )
                 contents = self._glance()
-            for change in self._pending:
+            for change in pending:
                 change(contents)
             return contents
 
@@ -150,11 +162,11 @@ class Journal:
         if contents.damaged:
             aside = _set_aside(self.path)
             self._warn(f"{self.path} was damaged: it is now {aside.name}, and what could be read is kept")
-        for change in self._pending:
+        for change in self._memory.pending:
             change(contents)
-        if self._pending or (contents.damaged and (contents.measurements or contents.guesses)):
+        if self._memory.pending or (contents.damaged and (contents.measurements or contents.guesses)):
             contents.write(self.path)
-        self._pending.clear()
+        self._memory.pending.clear()
         return contents
 
     def _glance(self) -> Contents:
@@ -165,8 +177,8 @@ class Journal:
 
     def _warn(self, sentence: str) -> None:
         """Warn once: a notebook that records ten times needs no ten warnings."""
-        if sentence not in self._warned:
-            self._warned.add(sentence)
+        if sentence not in self._memory.warned:
+            self._memory.warned.add(sentence)
             warnings.warn(f"{sentence}.", JournalWarning, stacklevel=4)
 
 

@@ -176,19 +176,21 @@ def blas() -> Blas | None:
     import threadpoolctl
 
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-    reasons = [weakness for weakness in weaknesses() if weakness.library == "BLAS"]
+    found = [weakness for weakness in weaknesses() if weakness.library == "BLAS"]
     if not pools:  # Apple's Accelerate, say, which threadpoolctl does not know
         built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
         pools = [{"internal_api": built["name"], "version": built.get("version")}]
     pool = next((p for p in pools if "numpy" in p.get("filepath", "")), pools[0])
-    reasons += filter(None, [old_kernels(pool)])
+    old = old_kernels(pool["internal_api"], pool.get("architecture"))
+    if old and not any(weakness.kernels for weakness in found):
+        found.append(old)
     return Blas(
         name=pool["internal_api"],
         version=pool.get("version"),
         architecture=pool.get("architecture"),
         threads=pool.get("num_threads"),
-        weakened=bool(reasons),
-        reasons=tuple(weakness.message for weakness in reasons),
+        weakened=bool(found),
+        reasons=tuple(weakness.message for weakness in found),
     )
 
 

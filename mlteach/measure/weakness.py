@@ -11,7 +11,6 @@ Environment variables count only when a library starts. So timings run in a proc
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mlteach.matmul import usable_cores
 from mlteach.measure import probe
@@ -58,15 +57,15 @@ class Weakness:
         "BLAS" or "Numba".
     message : str
         What weakens it, in one sentence.
-    variable : str or None
-        The environment variable that does it; None where the library itself is to blame.
+    variable : str
+        The environment variable that does it; empty where the library itself is to blame.
     kernels : bool
         Whether it changes the machine code that runs, and not only the number of threads.
     """
 
     library: str
     message: str
-    variable: str | None = None
+    variable: str = ""
     kernels: bool = True
 
 
@@ -94,24 +93,22 @@ def weaknesses(environ: Mapping[str, str] | None = None) -> list[Weakness]:
     return found
 
 
-def old_kernels(pool: Mapping[str, Any]) -> Weakness | None:
-    """Tell whether a BLAS runs kernels that are narrower than the processor's vectors.
+def old_kernels(library: str, architecture: str | None) -> Weakness | None:
+    """Tell whether a BLAS runs kernels for an older processor than this one.
 
     Parameters
     ----------
-    pool : mapping
-        The library as ``threadpoolctl.threadpool_info()`` describes it.
+    library, architecture : str
+        As `threadpoolctl` names them, such as "openblas" and "Haswell".
     """
-    kernels = OPENBLAS_SIMD.get(pool.get("architecture") or "")
+    instructions = OPENBLAS_SIMD.get(architecture or "")
     width = probe.simd()
-    if pool.get("internal_api") != "openblas" or not kernels or not width:
+    if library != "openblas" or not instructions or not width:
         return None
     newest_first = [name for _, _, name in probe.SIMD]
-    if newest_first.index(kernels) <= newest_first.index(width[1]):
+    if newest_first.index(instructions) <= newest_first.index(width[1]):
         return None
-    return Weakness(
-        "BLAS", f"OpenBLAS runs its {pool['architecture']} kernels on a processor with {width[1]}"
-    )
+    return Weakness("BLAS", f"OpenBLAS runs its {architecture} kernels on a processor with {width[1]}")
 
 
 def clean_environment(threads: int) -> dict[str, str]:
