@@ -5,12 +5,13 @@
 A saved output changes only when a reader would see it change, so a second run leaves `git diff` empty:
 
 - an output that the tests compare is kept when its sanitised text and its pictures are the same;
-- an output that they do not compare (times, facts about a machine) is kept while it still consists of the
-  same kinds of output; `--fresh` measures it again.
+- an output that they do not compare (times, facts about a machine) is kept while its cell's source is the
+  same and makes the same kinds of output; `--fresh` measures it again.
 """
 
 import argparse
 import copy
+import hashlib
 import os
 import re
 import subprocess
@@ -22,11 +23,14 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.output_widget import OutputWidget
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 CELL_SECONDS = 300
 WIDGET = "application/vnd.jupyter.widget-view+json"
+DIGEST = "saved_for"  # in the metadata of a cell that is not compared: which source made its output
+KEPT = ("tags", "jupyter", DIGEST)
 
 # What would change an output from one machine to the next: the width of a terminal, a colour setting, another
 # way to draw, and a BLAS told to run below its speed.
@@ -68,6 +72,17 @@ class CellError(Exception):
     """A cell without the tag `raises-exception` did not finish; the message says which, and how."""
 
 
+class QuietOutput(OutputWidget):
+    """An Output widget that takes its outputs and does not tell the kernel.
+
+    nbclient sends them past the asyncio socket on which it waits for the cell's reply. About once in twenty
+    times that swallows the news of the reply, and the cell lasts until its time limit.
+    """
+
+    def send(self, data=None, metadata=None, buffers=None):
+        """Send nothing."""
+
+
 def execute(notebook, folder):
     """Run a notebook from top to bottom in a fresh kernel; the outputs are stored in it."""
     client = NotebookClient(
@@ -78,6 +93,7 @@ def execute(notebook, folder):
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )
+    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = QuietOutput
     for cell in code_cells(notebook):
         cell.execution_count, cell.outputs = None, []
     with (
@@ -105,11 +121,6 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def tags(cell):
-    """Return the tags of a cell."""
-    return cell.metadata.get("tags", [])
-
-
 def sanitised(text):
     """Return text as the tests compare it, with addresses and random numbers masked."""
     for pattern, replacement in PATTERNS:
@@ -131,19 +142,27 @@ def kind(output):
     return output.output_type, output.get("name"), sorted(output.get("data", ()))
 
 
-def keeps(old, new, fresh=False):
+def ignored(cell):
+    """Tell whether the tests run a cell without comparing its outputs."""
+    return "nbval-ignore-output" in cell.metadata.get("tags", [])
+
+
+def digest(cell):
+    """Return a short fingerprint of a cell's source."""
+    return hashlib.sha256(cell.source.encode()).hexdigest()[:8]
+
+
+def keeps(old, new, fresh):
     """Tell whether the saved outputs of a cell still stand after a new run of it."""
-    ignored = "nbval-ignore-output" in tags(new)
-    if ignored and fresh:
+    if ignored(new) and (fresh or old.metadata.get(DIGEST) != digest(new)):
         return False
-    view = kind if ignored else seen
+    view = kind if ignored(new) else seen
     return [view(output) for output in old.outputs] == [view(output) for output in new.outputs]
 
 
-def tidy(cell, position):
+def tidy(cell):
     """Remove from a cell what changes with every run, and what only a live kernel could show."""
-    cell.metadata = {name: value for name, value in cell.metadata.items() if name in ("tags", "jupyter")}
-    cell.setdefault("id", f"cell-{position}")
+    cell.metadata = {name: cell.metadata[name] for name in KEPT if name in cell.metadata}
     for output in cell.get("outputs", ()):
         # A saved widget has no kernel behind it and would read "model not found"; the picture and the text
         # beside it stay, and are what a reader sees before the first run.
@@ -154,36 +173,35 @@ def refreshed(saved, folder, fresh=False):
     """Return a copy of a notebook with the outputs of a new run, keeping those that still stand."""
     notebook = copy.deepcopy(saved)
     execute(notebook, folder)
-    for position, (old, new) in enumerate(zip(saved.cells, notebook.cells, strict=True)):
-        tidy(old, position)
-        tidy(new, position)
-        if new.cell_type == "code" and keeps(old, new, fresh):
+    for cell in saved.cells + notebook.cells:
+        tidy(cell)
+    for old, new in zip(code_cells(saved), code_cells(notebook), strict=True):
+        if keeps(old, new, fresh):
             new.outputs = old.outputs
-            for output in new.outputs:
-                if "execution_count" in output:
-                    output.execution_count = new.execution_count
+        for output in new.outputs:
+            if "execution_count" in output:
+                output.execution_count = new.execution_count
+        new.metadata.pop(DIGEST, None)
+        if ignored(new):
+            new.metadata[DIGEST] = digest(new)
+    for position, cell in enumerate(notebook.cells):
+        cell.setdefault("id", f"cell-{position}")
+    notebook.nbformat_minor = 5
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    notebook.nbformat_minor = 5
     return nbformat.from_dict(notebook)
 
 
 def replace(path, text):
     """Write a file so that nobody ever finds half of it."""
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=".refresh-", delete=False
-    ) as file:
-        try:
-            file.write(text)
-            file.close()
-            os.chmod(file.name, path.stat().st_mode)
-            os.replace(file.name, path)
-        except BaseException:
-            file.close()
-            os.unlink(file.name)
-            raise
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def refresh(path, *, check=False, fresh=False):
