@@ -30,9 +30,9 @@ def encode(array):
     """IDX, written down a second time and independently of the package."""
     array = np.asarray(array)
     elements = array.ravel(order="C")
-    big = elements if elements.dtype.isnative and sys.byteorder == "big" else elements.byteswap()
-    body = big.tobytes() if elements.dtype.isnative else elements.tobytes()
-    return header(CODES[array.dtype.newbyteorder("=").name], *array.shape) + body
+    big_endian = elements.dtype.isnative == (sys.byteorder == "big")
+    body = elements if big_endian else elements.byteswap()
+    return header(CODES[array.dtype.name], *array.shape) + body.tobytes()
 
 
 @contextmanager
@@ -475,7 +475,8 @@ def test_places_that_cannot_be_written(tmp_path):
     ]:
         with pytest.raises(IdxError) as caught:
             write_idx(path, IMAGE)
-        assert str(caught.value).startswith(f"{path} cannot be written: {why}")
+        assert str(caught.value).startswith(f"{path} cannot be written: ")
+        assert why in str(caught.value)
     with pytest.raises(TypeError):
         write_idx(io.BytesIO(), IMAGE)
     assert list(tmp_path.rglob("*")) == []
