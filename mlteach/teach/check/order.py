@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from mlteach.teach.check.answers import Wrong
-from mlteach.teach.check.engine import Case, checker, examine
+from mlteach.teach.check.engine import Case, checker, examine, is_blank
 from mlteach.teach.check.products import product_tolerance, signed
 from mlteach.teach.check.report import Report
 from mlteach.teach.check.wording import both, kind
@@ -52,8 +52,8 @@ def _case(a: np.ndarray, b: np.ndarray, old: np.ndarray) -> Case:
         _check_reads("a", watched["a"].reads, [(i, p) for p, i, j in steps])
         _check_reads("b", watched["b"].reads, [(p, j) for p, i, j in steps])
 
-    def blank(_):
-        return not any(one.reads or one.writes for one in watched.values())
+    def blank(answer):
+        return is_blank(answer) and not any(one.reads or one.writes for one in watched.values())
 
     return Case(f"{a.shape} @ {b.shape}", watched, judge, blank)
 
@@ -78,8 +78,8 @@ def _check_reads(name: str, reads: list, wanted: list) -> None:
 
 
 def _name_order(cells: list, sizes: tuple[int, int, int]) -> str | None:
-    """Which order of the loops p, i, j it was that wrote these cells, if it was one."""
-    for axes in itertools.permutations(range(3)):
+    """Which wrong order of the loops p, i, j it was that wrote these cells, if it was one."""
+    for axes in list(itertools.permutations(range(3)))[1:]:
         steps = np.indices(sizes).transpose(0, *(axis + 1 for axis in axes)).reshape(3, -1)
         if _without_repeats(cells) == _without_repeats(zip(*steps[1:].tolist(), strict=True)):
             return f"expected the order p, i, j, came {', '.join('pij'[axis] for axis in axes)}"
@@ -88,12 +88,12 @@ def _name_order(cells: list, sizes: tuple[int, int, int]) -> str | None:
 
 def _first_difference(name: str, access: str, wanted: list, came: list) -> str:
     if not came:
-        return f"expected {len(wanted)} {access}s of {name}, came none"
+        return f"{access}s of {name}: expected {len(wanted)}, came none"
     for number, (right, wrong) in enumerate(zip(wanted, came, strict=False), 1):
         if right != wrong:
             places = (f"{name}[{i}][{j}]" for i, j in (right, wrong))
             return f"expected {access} {number} at {', came '.join(places)}"
-    return f"expected {len(wanted)} {access}s of {name}, came {len(came)}"
+    return f"{access}s of {name}: expected {len(wanted)}, came {len(came)}"
 
 
 def _without_repeats(cells) -> list:

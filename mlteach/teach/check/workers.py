@@ -1,9 +1,11 @@
 """Checkers of notebook 05: share rows out, and write them into memory that processes share."""
 
+from __future__ import annotations
+
 import contextlib
-import functools
-from collections import Counter
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
@@ -49,6 +51,7 @@ def shared_rows(fn) -> Report:
     Notes
     -----
     The function is called in this process: one that was defined in a notebook cannot be sent to another.
+    What it writes after ``close`` does not count.
     """
     with contextlib.closing(_shared_products()) as cases:
         return examine(fn, cases, "bands of products in shared memory")
@@ -91,71 +94,85 @@ def _shared_products() -> Iterator[Case]:
         *((3, 3, 3, 1, 3), (7, 5, 6, 0, 7), (9, 4, 5, 6, 9)),
     ):
         for _ in range(2):
-            a, b, old = signed(random, m, k), signed(random, k, n), signed(random, m, n)
-            with _shared(old) as block, _noted_calls() as calls:
-                yield _shared_product(a, b, old, block, calls, (start, stop))
+            with _watched_block(signed(random, m, n)) as watch:
+                yield _shared_product(signed(random, m, k), signed(random, k, n), watch, start, stop)
 
 
-def _shared_product(a, b, old, block: SharedMemory, calls: Counter, band: tuple[int, int]) -> Case:
-    start, stop = band
+def _shared_product(a: np.ndarray, b: np.ndarray, watch: _Watch, start: int, stop: int) -> Case:
+    old = watch.content()
     wanted = old.copy()
     wanted[start:stop] = a[start:stop] @ b
     close = close_to(wanted, product_tolerance(a, b))
 
-    @functools.cache  # the block is gone when the judge is asked again
-    def content() -> np.ndarray:
-        return np.frombuffer(bytes(block.buf[: old.nbytes])).reshape(old.shape)
-
     def judge(_):
-        close(content())
-        if calls["unlink"]:
+        close(watch.content())
+        if watch.unlinked:
             raise Wrong("expected the block to stay, but the call unlinked it")
-        if calls["close"] < calls["__init__"]:
+        if len(watch.closed) < len(watch.opened):
             raise Wrong("expected the handle of the block to be closed, but the call left it open")
 
     def blank(answer):
-        return is_blank(answer) and not calls and np.array_equal(content(), old)
+        return is_blank(answer) and not watch.opened and np.array_equal(watch.content(), old)
 
-    arguments = {"a": a, "b": b, "name": block.name, "start": start, "stop": stop}
+    arguments = {"a": a, "b": b, "name": watch.block.name, "start": start, "stop": stop}
     return Case(f"rows {start} to {stop} of {a.shape} @ {b.shape}", arguments, judge, blank)
 
 
+@dataclass
+class _Watch:
+    """A shared block, and what became of the handles that a learner's function opened."""
+
+    block: SharedMemory
+    shape: tuple[int, int]
+    opened: list[SharedMemory] = field(default_factory=list)
+    closed: set[int] = field(default_factory=set)
+    unlinked: bool = False
+    last: np.ndarray | None = None
+
+    def content(self) -> np.ndarray:
+        """What the block held when a handle was last closed; until then, what it holds."""
+        return self._read() if self.last is None else self.last
+
+    def _read(self) -> np.ndarray:
+        return np.frombuffer(bytes(self.block.buf), count=math.prod(self.shape)).reshape(self.shape)
+
+    def replacements(self) -> dict[str, Callable]:
+        """Methods of SharedMemory that take notes, and leave closing and unlinking for later.
+
+        An array on a block that is closed points nowhere, and touching it would end Python.
+        """
+        init = SharedMemory.__init__
+
+        def opened(handle, *args, **kwargs):
+            init(handle, *args, **kwargs)
+            self.opened.append(handle)
+
+        def closed(handle):
+            self.closed.add(id(handle))
+            self.last = self._read()
+
+        def unlinked(handle):
+            self.unlinked = True
+
+        return {"__init__": opened, "close": closed, "unlink": unlinked}
+
+
 @contextlib.contextmanager
-def _shared(array: np.ndarray) -> Iterator[SharedMemory]:
-    """A shared block that holds these numbers, for as long as it is needed."""
+def _watched_block(array: np.ndarray) -> Iterator[_Watch]:
+    """A shared block that holds these numbers and is watched, for as long as it is needed."""
     block = SharedMemory(create=True, size=array.nbytes)
+    block.buf[: array.nbytes] = array.tobytes()
+    watch = _Watch(block, array.shape)
+    originals = {name: getattr(SharedMemory, name) for name in watch.replacements()}
     try:
-        block.buf[: array.nbytes] = array.tobytes()
-        yield block
+        for name, method in watch.replacements().items():
+            setattr(SharedMemory, name, method)
+        yield watch
     finally:
-        block.close()
-        with contextlib.suppress(FileNotFoundError):  # the learner has unlinked it
-            block.unlink()
-
-
-@contextlib.contextmanager
-def _noted_calls() -> Iterator[Counter]:
-    """Count how often blocks are opened, closed and unlinked; being dropped does not count as closed."""
-    calls: Counter = Counter()
-    originals = {name: getattr(SharedMemory, name) for name in ("__init__", "close", "unlink", "__del__")}
-
-    def noted(name):
-        @functools.wraps(originals[name])
-        def call(*args, **kwargs):
-            calls[name] += 1
-            return originals[name](*args, **kwargs)
-
-        return call
-
-    def drop(self):
-        with contextlib.suppress(OSError, BufferError):
-            originals["close"](self)
-
-    try:
-        for name in ("__init__", "close", "unlink"):
-            setattr(SharedMemory, name, noted(name))
-        SharedMemory.__del__ = drop
-        yield calls
-    finally:
-        for name, original in originals.items():
-            setattr(SharedMemory, name, original)
+        for name, method in originals.items():
+            setattr(SharedMemory, name, method)
+        watch.last = watch.content()  # for when the judge is asked again
+        for handle in (*watch.opened, block):
+            with contextlib.suppress(BufferError):  # something still looks at it
+                handle.close()
+        block.unlink()
