@@ -114,6 +114,11 @@ KERNELS: Mapping[str, Kernel] = _Ladder(
         "threads_row": "mlteach.matmul.threads",
         "numpy_rows": "mlteach.matmul.loops",
         "jit": "mlteach.matmul.jit",
+        "jit_ikj": "mlteach.matmul.jit",
+        "jit_threads": "mlteach.matmul.jit",
+        "jit_prange": "mlteach.matmul.jit",
+        "tiled": "mlteach.matmul.tiled",
+        "packed": "mlteach.matmul.tiled",
         "blas": "mlteach.matmul.native",
     }
 )
