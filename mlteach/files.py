@@ -13,8 +13,8 @@ from typing import BinaryIO
 def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Write to a new file that takes the place of ``path`` when the block ends well.
 
-    Whatever goes wrong in the block, ``path`` keeps what it held and no other file is left. A link is followed; a
-    device such as standard output is written to directly.
+    Whatever goes wrong in the block, ``path`` keeps what it held and no other file is left. A link is
+    followed; a device such as standard output is written to directly.
 
     Parameters
     ----------
