@@ -271,7 +271,7 @@ def install(groups, uv, wheels):
         if wheels
         else "without internet, see  python3 run.py --help  for bundle and --offline"
     )
-    print("Installing the packages into .venv: a minute or two, about 800 MB.", flush=True)
+    print("Installing the packages into .venv: a minute or two, about 600 MB.", flush=True)
     must(command, f"The packages could not be installed (see above): {cure}.")
 
 
