@@ -1,0 +1,54 @@
+"""The figures of the notebooks.
+
+Every drawing function takes and returns an ``Axes``, gets all its data as arguments and changes nothing else.
+``figure`` makes styled axes to draw on. A notebook shows a figure where a cell ends with it or its axes::
+
+    fig, ax = figure()
+    amdahl(ax, serial_fraction=0.05, cores=8)
+"""
+
+from mlteach.teach.plots.descent import cost_surface, descent_path, stability_limit, step_size
+from mlteach.teach.plots.digits import (
+    image_grid,
+    mean_digits,
+    pca_scatter,
+    pixel_histogram,
+    principal_components,
+    wrong_digits,
+)
+from mlteach.teach.plots.iteration import empty_ladder, ladder_by_iteration
+from mlteach.teach.plots.loops import ORDERS, loop_steps, loop_walk
+from mlteach.teach.plots.parallel import amdahl, gantt, speed_up
+from mlteach.teach.plots.rungs import ladder, ladder_by_size
+from mlteach.teach.plots.style import COLOURS, figure, headline, label_ends
+from mlteach.teach.plots.training import accuracy_curve, cost_curve, product_share
+
+__all__ = [
+    "COLOURS",
+    "ORDERS",
+    "accuracy_curve",
+    "amdahl",
+    "cost_curve",
+    "cost_surface",
+    "descent_path",
+    "empty_ladder",
+    "figure",
+    "gantt",
+    "headline",
+    "image_grid",
+    "label_ends",
+    "ladder",
+    "ladder_by_iteration",
+    "ladder_by_size",
+    "loop_steps",
+    "loop_walk",
+    "mean_digits",
+    "pca_scatter",
+    "pixel_histogram",
+    "principal_components",
+    "product_share",
+    "speed_up",
+    "stability_limit",
+    "step_size",
+    "wrong_digits",
+]

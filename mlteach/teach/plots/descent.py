@@ -1,7 +1,12 @@
 """A cost as a landscape, and the ways down it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
+from numpy.typing import ArrayLike
 
 from mlteach.measure.units import number_text
 from mlteach.teach.plots.style import BLUE, CARD, GREY, INK, ORANGE, headline, styled
@@ -11,16 +16,25 @@ SHADES = ("#C3DAE8", "#D3E4EE", "#E0ECF2", "#EAF1F4", "#F2F5F5")  # deep water t
 
 
 @styled
-def cost_surface(ax, u, v, cost, *, names=("theta 0", "theta 1"), levels=None, title=None):
+def cost_surface(
+    ax: Axes,
+    u: ArrayLike,
+    v: ArrayLike,
+    cost: ArrayLike,
+    *,
+    names: tuple[str, str] = ("theta 0", "theta 1"),
+    levels: Sequence[float] | None = None,
+    title: str | None = None,
+) -> Axes:
     """Draw a cost over two weights as contour lines; the lower, the deeper the blue.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-    u, v : array_like (U,), (V,)
+    u, v : array_like, shapes (U,) and (V,)
         The values of the two weights, ascending.
-    cost : array_like (V, U)
-        The cost at each pair, finite: `cost[j, i]` belongs to `u[i]`, `v[j]`.
+    cost : array_like, shape (V, U)
+        The cost at each pair, finite: ``cost[j, i]`` belongs to ``u[i]`` and ``v[j]``.
     names : (str, str)
         What the two weights are called.
     levels : sequence of float, optional
@@ -34,35 +48,37 @@ def cost_surface(ax, u, v, cost, *, names=("theta 0", "theta 1"), levels=None, t
     Raises
     ------
     ValueError
-        Where the shape of `cost` is not (V, U), or it holds NaN or infinity.
+        Where the shape of ``cost`` is not (V, U), or it holds NaN or infinity.
     """
     u, v, cost = np.asarray(u, float), np.asarray(v, float), np.asarray(cost, float)
     if cost.shape != (len(v), len(u)):
-        raise ValueError(f"cost of shape {cost.shape} does not fit {len(u)} values of u and {len(v)} of v: give (V, U)")
+        raise ValueError(
+            f"cost of shape {cost.shape} does not fit {len(u)} values of u and {len(v)} of v: give (V, U)"
+        )
     if not np.isfinite(cost).all():
         raise ValueError("cost holds a value that is not finite: draw a smaller piece of the surface")
     if levels is None:
         levels = np.quantile(cost, (1 / 64, 1 / 16, 1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6))
-    levels = np.unique(levels)
-    if cost.min() < cost.max():
+    levels = [level for level in np.unique(levels) if cost.min() < level < cost.max()]
+    if levels:
         fill = SHADES[: len(levels)]
         ax.contourf(u, v, cost, levels=[cost.min(), *levels[: len(fill)]], colors=fill)
         lines = ax.contour(u, v, cost, levels=levels, colors=GREY, linewidths=0.7)
         ax.clabel(lines, fmt=number_text, fontsize=9, colors=GREY)
-    lowest = np.unravel_index(cost.argmin(), cost.shape)
-    ax.plot(u[lowest[1]], v[lowest[0]], "+", color=INK, ms=11, mew=1.8, gid="lowest")
+    row, column = np.unravel_index(cost.argmin(), cost.shape)
+    ax.plot(u[column], v[row], "+", color=INK, ms=11, mew=1.8, gid="lowest")
     ax.set(xlim=(u[0], u[-1]), ylim=(v[0], v[-1]))
     return headline(ax, title or f"The cost over {names[0]} and {names[1]}", x=names[0], y=names[1])
 
 
 @styled
-def descent_path(ax, path, *, name=None, colour=ORANGE):
+def descent_path(ax: Axes, path: ArrayLike, *, name: str | None = None, colour: str = ORANGE) -> Axes:
     """Draw the steps of a descent over a surface that is already there; the picture keeps its limits.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-    path : array_like (steps + 1, 2)
+    path : array_like, shape (steps + 1, 2)
         The two weights at the start and after each step. What lies outside the limits is cut off, and what is
         not finite is left out.
     name : str, optional
@@ -76,7 +92,7 @@ def descent_path(ax, path, *, name=None, colour=ORANGE):
     Raises
     ------
     ValueError
-        Where `path` is not a list of pairs.
+        Where ``path`` is not a list of pairs.
     """
     path = np.asarray(path, float)
     if path.ndim != 2 or path.shape[1] != 2 or len(path) == 0:
@@ -98,47 +114,57 @@ def descent_path(ax, path, *, name=None, colour=ORANGE):
     return ax
 
 
-def _call(ax, name, place, colour):
+def _call(ax: Axes, name: str, place: np.ndarray, colour: str) -> None:
     """Write a name beside a place, on the side where there is room."""
     right = place[0] < np.mean(ax.get_xlim())
+    look: dict[str, Any] = {
+        "color": colour,
+        "fontweight": "bold",
+        "path_effects": HALO,
+        "ha": "left" if right else "right",
+    }
     ax.annotate(
-        name, place, xytext=(9 if right else -9, 7), textcoords="offset points",
-        ha="left" if right else "right", color=colour, fontweight="bold", path_effects=HALO,
-    )  # fmt: skip
+        name, (place[0], place[1]), xytext=(9 if right else -9, 7), textcoords="offset points", **look
+    )
 
 
-def stability_limit(x):
-    """Find the largest step that still goes downhill: 2 over the largest curvature of the cost.
+def stability_limit(x: ArrayLike) -> float:
+    """Find the step size from which on steps climb: 2 over the largest curvature of the cost.
 
     Parameters
     ----------
-    x : array_like (N,)
-        The one feature of `step_size`; the other is a column of ones.
-
-    Returns
-    -------
-    float
+    x : array_like, shape (N,)
+        The one feature of ``step_size``; the other is a column of ones.
     """
     return 2 / np.linalg.eigvalsh(_curvature(np.asarray(x, float)))[-1]
 
 
-def _curvature(x):
+def _curvature(x: np.ndarray) -> np.ndarray:
     return np.array([[1, x.mean()], [x.mean(), np.mean(x * x)]])
 
 
 @styled
-def step_size(ax, x, y, rate=0.5, steps=20, *, start=(0.0, 0.0), names=("offset", "slope")):
-    """Walk down the cost of a straight line through points, with steps of one size.
+def step_size(
+    ax: Axes,
+    x: ArrayLike,
+    y: ArrayLike,
+    rate: float = 0.5,
+    steps: int = 20,
+    *,
+    start: tuple[float, float] = (0.0, 0.0),
+    names: tuple[str, str] = ("offset", "slope"),
+) -> Axes:
+    """Walk down the cost of a straight line through points, in steps of one size.
 
-    The cost is the talk's: half the mean square of `offset + slope * x - y`.
+    The cost is the talk's: half the mean square of ``offset + slope * x - y``.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-    x, y : array_like (N,)
+    x, y : array_like, shape (N,)
         The points; x takes at least two values.
     rate : float
-        The step size: each step is `rate` times the gradient.
+        The step size: each step is ``rate`` times the gradient.
     steps : int
         How many.
     start : (float, float)
@@ -156,26 +182,33 @@ def step_size(ax, x, y, rate=0.5, steps=20, *, start=(0.0, 0.0), names=("offset"
         Where x and y differ in length, or all x are alike.
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
-    if x.shape != y.shape or x.ndim != 1 or np.ptp(x) == 0:
-        raise ValueError(f"x of shape {x.shape} and y of shape {y.shape} are no points: give two or more with different x")
-    curvature, slope = _curvature(x), np.array([y.mean(), np.mean(x * y)])
-    best, here = np.linalg.solve(curvature, slope), np.array(start, float)
-    path = [here]
-    with np.errstate(over="ignore", invalid="ignore"):  # a step beyond the limit runs away, as it should
-        for _ in range(steps):
-            here = here - rate * (curvature @ here - slope)
-            path.append(here)
+    if x.shape != y.shape or x.ndim != 1 or np.unique(x).size < 2:
+        raise ValueError(
+            f"x of shape {x.shape} and y of shape {y.shape} are no line: give points with different x"
+        )
+    curvature, pull = _curvature(x), np.array([y.mean(), np.mean(x * y)])
+    best = np.linalg.solve(curvature, pull)
+    path = _descend(np.array(start, float) - best, curvature, rate, steps) + best
     reach = 1.6 * np.abs(path[0] - best) + 0.15 * np.abs(path[0] - best).max() + 1e-9
     u, v = (np.linspace(centre - r, centre + r, 121) for centre, r in zip(best, reach, strict=True))
     du, dv = np.meshgrid(u - best[0], v - best[1])
-    lowest = (np.mean(y * y) - slope @ best) / 2
-    bowl = (du * du + 2 * curvature[0, 1] * du * dv + curvature[1, 1] * dv * dv) / 2
-    verdict, colour = _verdict(rate, stability_limit(x))
-    cost_surface(ax, u, v, lowest + bowl, names=names, title=verdict)
+    bowl = (du**2 + 2 * curvature[0, 1] * du * dv + curvature[1, 1] * dv**2) / 2
+    floor = (np.mean(y * y) - pull @ best) / 2
+    title, colour = _verdict(rate, stability_limit(x))
+    cost_surface(ax, u, v, floor + bowl, names=names, title=title)
     return descent_path(ax, path, name=f"after {steps} step{'s' * (steps != 1)}", colour=colour)
 
 
-def _verdict(rate, limit):
+def _descend(offset: np.ndarray, curvature: np.ndarray, rate: float, steps: int) -> np.ndarray:
+    """Walk downhill in a bowl; return how far from its lowest point each step ends."""
+    path = [offset]
+    with np.errstate(over="ignore", invalid="ignore"):  # a step beyond the limit runs away, as it should
+        for _ in range(steps):
+            path.append(path[-1] - rate * curvature @ path[-1])
+    return np.array(path)
+
+
+def _verdict(rate: float, limit: float) -> tuple[str, str]:
     """Say what steps of this size do, and in which colour."""
     if rate >= limit:
         return f"Step size {rate:.3g} is beyond the limit of {limit:.3g}: each step climbs", ORANGE

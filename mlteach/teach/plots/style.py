@@ -3,26 +3,35 @@
 import base64
 import functools
 import io
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
-STYLE = matplotlib.rc_params_from_file(Path(__file__).parents[1] / "mlteach.mplstyle", use_default_template=False)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+STYLE = matplotlib.rc_params_from_file(
+    Path(__file__).parents[1] / "mlteach.mplstyle", use_default_template=False
+)
 
 INK = "#222222"  # words, and what matters most
-GREY = "#767676"  # what came before: 4.5 to 1 against the card, so still readable
+GREY = "#737373"  # what came before: 4.5 to 1 against the card, so still readable
 FAINT = "#B9B6AE"  # what was measured elsewhere, and everything that only guides the eye
 CARD = "#FBFAF7"
-BLUE, ORANGE, GREEN, PURPLE, GOLD = "#0071B1", "#E86700", "#007B59", "#C574A1", "#BE8200"
+BLUE, ORANGE = "#0071B1", "#E86700"
 
-# One colour for each rung, wherever it is drawn. The hues are Okabe and Ito's, in shades that keep at
-# least 3 to 1 of contrast with the card; two neighbours on the ladder stay apart for every kind of colour
-# blindness (tests/teach/test_plots.py simulates them). The two BLAS rungs are black and grey: the standard.
+# One colour for each rung, wherever it is drawn. The hues are Okabe and Ito's, in shades that keep a contrast
+# of 3 to 1 with the card. Two neighbours on the ladder stay apart for every kind of colour blindness; a test
+# simulates them. The two BLAS rungs are black and grey: the standard for all others.
 COLOURS = MappingProxyType(
     {
         "loops": "#4695C2",
@@ -51,11 +60,11 @@ COLOURS = MappingProxyType(
 )
 
 
-def styled(draw):
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
     """Make a drawing function look the same whatever style the reader has set, and leave that style alone."""
 
     @functools.wraps(draw)
-    def draw_in_style(*args, **options):
+    def draw_in_style(*args: P.args, **options: P.kwargs) -> R:
         with matplotlib.rc_context(STYLE):
             return draw(*args, **options)
 
@@ -66,18 +75,13 @@ class Card(Figure):
     """A figure that a notebook shows where it is the value of a cell, once, and that pyplot never sees."""
 
     @styled
-    def png(self, scale=2):
-        """Draw the card.
+    def png(self, scale: float = 2) -> bytes:
+        """Draw the card as a PNG file.
 
         Parameters
         ----------
         scale : float
             Pixels of the picture per pixel of the page; 2 keeps it sharp on a dense screen.
-
-        Returns
-        -------
-        bytes
-            A PNG file.
         """
         drawn, picture = io.BytesIO(), io.BytesIO()
         self.savefig(drawn, format="png", dpi=scale * 100, pil_kwargs={"compress_level": 1})
@@ -85,16 +89,16 @@ class Card(Figure):
         palette.save(picture, format="png")  # a third of the bytes, and a notebook keeps every one of them
         return picture.getvalue()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Say what the figure shows: its titles are its text alternative."""
         titles = [self.get_suptitle(), *(ax.get_title(loc) for ax in self.axes for loc in ("left", "center"))]
         words = " ".join(title.replace("\n", " ").rstrip(".") + "." for title in titles if title)
         return f"Figure: {words}" if words else "Figure without a title."
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        picture = base64.b64encode(self.png()).decode()
-        width = round(self.get_figwidth() * 100)
-        return {"image/png": picture, "text/plain": repr(self)}, {"image/png": {"width": width}}
+    __str__ = __repr__
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        return bundle(self.png(), repr(self), self.get_figwidth())
 
 
 class CardAxes(Axes):
@@ -102,16 +106,27 @@ class CardAxes(Axes):
 
     set_title = styled(Axes.set_title)
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        return self.figure._repr_mimebundle_(include, exclude)
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        card: Any = self.figure
+        return card._repr_mimebundle_(include, exclude)
+
+
+def bundle(png: bytes | None, sentence: str, width: float) -> tuple[dict, dict]:
+    """Put a picture, and the sentence that stands for it, into the form that a notebook keeps."""
+    if png is None:
+        return {"text/plain": sentence}, {}
+    picture = base64.b64encode(png).decode()
+    return {"image/png": picture, "text/plain": sentence}, {"image/png": {"width": round(width * 100)}}
 
 
 @styled
-def figure(rows=1, columns=1, *, size=None, **options):
+def figure(
+    rows: int = 1, columns: int = 1, *, size: tuple[float, float] | None = None, **options: Any
+) -> tuple[Card, Any]:
     """Make a styled figure and its axes.
 
-    The figure is the reader's alone: pyplot does not know it, so it appears where a cell ends with the
-    figure or its axes, exactly once, and never needs closing.
+    The figure is the reader's alone: pyplot does not know it. A notebook shows it where a cell ends with the
+    figure or one of its axes, exactly once; a script saves it with ``fig.savefig``.
 
     Parameters
     ----------
@@ -120,20 +135,21 @@ def figure(rows=1, columns=1, *, size=None, **options):
     size : (float, float), optional
         Width and height in hundreds of pixels; default (8.8, 4.6 per row).
     **options
-        Passed to `matplotlib.figure.Figure.subplots`, for example `sharey=True` or `width_ratios=[2, 1]`.
+        Passed to ``matplotlib.figure.Figure.subplots``, such as ``sharey=True`` or ``width_ratios=[2, 1]``.
 
     Returns
     -------
-    fig : matplotlib.figure.Figure
+    fig : Card
+        A ``matplotlib.figure.Figure``.
     ax : matplotlib.axes.Axes or array of Axes
-        One Axes, or an array as `matplotlib.pyplot.subplots` gives.
+        One Axes, or an array as ``matplotlib.pyplot.subplots`` gives.
     """
     card = Card(figsize=size or (8.8, 4.6 * rows))
     return card, card.subplots(rows, columns, subplot_kw={"axes_class": CardAxes}, **options)
 
 
 @styled
-def headline(ax, title="", *, x="", y=""):
+def headline(ax: Axes, title: str = "", *, x: str = "", y: str = "") -> Axes:
     """Write a title, the unit of x below, and the unit of y level above its axis, where it is read first."""
     ax.set_title(title, pad=32 if y else 12)
     ax.set_xlabel(x)
@@ -142,7 +158,7 @@ def headline(ax, title="", *, x="", y=""):
     return ax
 
 
-def image_axes(ax, title=""):
+def image_axes(ax: Axes, title: str = "") -> Axes:
     """Prepare axes that hold pictures or boxes: no scales, square cells."""
     ax.set_axis_off()
     ax.set_aspect("equal")
@@ -151,7 +167,7 @@ def image_axes(ax, title=""):
 
 
 @styled
-def label_ends(ax, labels, *, size=11):
+def label_ends(ax: Axes, labels: Iterable[tuple[float, float, str, str]], *, size: float = 11) -> Axes:
     """Name lines at the right edge, pushed apart where they would overlap.
 
     Call it last: it reads the limits of the axes.
@@ -174,29 +190,38 @@ def label_ends(ax, labels, *, size=11):
     to_axes = ax.transData + ax.transAxes.inverted()
     ends = to_axes.transform([(x, y) for x, y, *_ in labels]) if labels else np.empty((0, 2))
     gap = 1.45 * size / 72 * ax.figure.dpi / ax.bbox.height
+    leader: dict[str, Any] = {"lw": 0.8, "ls": ":", "transform": ax.transAxes, "clip_on": False}
     for (_, _, text, colour), (x, y), level in zip(labels, ends, spread(ends[:, 1], gap), strict=True):
-        ax.plot([x, 1.0, 1.015], [y, y, level], color=colour, lw=0.8, ls=":", transform=ax.transAxes, clip_on=False)
+        ax.plot([x, 1, 1.015], [y, y, level], color=colour, **leader)
         ax.text(1.02, level, text, color=colour, size=size, va="center", transform=ax.transAxes)
     return ax
 
 
-def spread(levels, gap):
+def plain_log(axis: Axis) -> None:
+    """Label a logarithmic axis as a reader would: 1, 2, 5, 10, or powers of ten alone where it is long."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def spread(levels: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
     """Move sorted levels apart until neighbours are `gap` apart, and no further than needed.
 
     The least-squares answer: levels that collide form a block around their mean; blocks that collide merge.
 
     Parameters
     ----------
-    levels : array_like (N,)
+    levels : sequence of N floats
         Ascending.
     gap : float
         In the unit of the levels.
 
     Returns
     -------
-    ndarray (N,) float64
+    ndarray, shape (N,), float64
     """
-    blocks = []  # (sum of the levels less their offsets, how many)
+    blocks: list[tuple[float, int]] = []  # (sum of the levels less their offsets, how many)
     for i, level in enumerate(levels):
         total, count = level - i * gap, 1
         while blocks and blocks[-1][0] / blocks[-1][1] > total / count:
@@ -205,4 +230,3 @@ def spread(levels, gap):
         blocks.append((total, count))
     flat = [total / count for total, count in blocks for _ in range(count)]
     return np.array(flat, dtype=float) + gap * np.arange(len(flat))
-

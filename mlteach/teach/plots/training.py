@@ -1,28 +1,36 @@
 """How learning goes, and where its time goes."""
 
+from collections.abc import Mapping
 from itertools import cycle
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import ArrayLike
 
 from mlteach.measure.units import seconds_text
-from mlteach.teach.plots.style import BLUE, COLOURS, FAINT, GREY, INK, headline, label_ends, styled
+from mlteach.teach.plots.style import BLUE, COLOURS, FAINT, GREY, INK, headline, label_ends, plain_log, styled
+
+OTHERS = ("#0071B1", "#E86700", "#007B59", "#98587B", "#BE8200", "#4D4D4D")  # for lines that are no rungs
+Series = Mapping[str, ArrayLike | tuple[ArrayLike, ArrayLike]]
 
 
 @styled
-def accuracy_curve(ax, series, *, x="iteration", chance=None, title="Accuracy"):
-    """Draw how the share of digits read right grows.
+def accuracy_curve(
+    ax: Axes, series: Series, *, x: str = "iteration", chance: float | None = None, title: str = "Accuracy"
+) -> Axes:
+    """Draw how the share of digits that are read right grows.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-    series : mapping of str to array_like (iterations,)
-        Accuracies between 0 and 1 by the name of their line, or pairs (places, accuracies) where the places are
-        not 0, 1, 2, ...: seconds, for example.
+    series : mapping of str to array_like
+        Accuracies between 0 and 1, by the name of their line; or pairs (places, accuracies) where the places
+        are not 0, 1, 2, ... but seconds, for example.
     x : str
         What the places are, with their unit.
     chance : float, optional
-        The accuracy of a guess, drawn as a level of reference.
+        The accuracy of guessing, drawn as a level.
     title : str
 
     Returns
@@ -35,20 +43,22 @@ def accuracy_curve(ax, series, *, x="iteration", chance=None, title="Accuracy"):
     if chance is not None:
         ax.axhline(chance, color=GREY, lw=1, ls=":", gid="chance")
         ends.append((ax.get_xlim()[1], chance, "guessing", GREY))
-    headline(ax, title, x=x, y="% of the digits read right")
-    return label_ends(ax, ends)
+    return label_ends(headline(ax, title, x=x, y="% of the digits read right"), ends)
 
 
 @styled
-def cost_curve(ax, series, *, x="iteration", log=False, title="Cost"):
+def cost_curve(
+    ax: Axes, series: Series, *, x: str = "iteration", log: bool = False, title: str = "Cost"
+) -> Axes:
     """Draw how a cost falls, or does not.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-    series : mapping of str to array_like (iterations,)
-        As in `accuracy_curve`. A line that runs to infinity or NaN stops there.
+    series : mapping of str to array_like
+        As in ``accuracy_curve``. A line that runs to infinity or NaN stops there.
     x : str
+        What the places are, with their unit.
     log : bool
         Whether the cost axis is logarithmic: right where lines differ by powers of ten.
     title : str
@@ -60,33 +70,30 @@ def cost_curve(ax, series, *, x="iteration", log=False, title="Cost"):
     ends = _draw_lines(ax, series)
     if log:
         ax.set_yscale("log")
-        wide = np.ptp(np.log10(ax.get_ylim())) > 3
-        ax.yaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:g}"))
+        plain_log(ax.yaxis)
     else:
         ax.set_ylim(bottom=0)
-    headline(ax, title, x=x, y="cost")
-    return label_ends(ax, ends)
+    return label_ends(headline(ax, title, x=x, y="cost"), ends)
 
 
-def _draw_lines(ax, series):
-    """Draw each line up to where it stops being finite; return its end, name and colour for `label_ends`."""
-    others = cycle(("#0071B1", "#E86700", "#007B59", "#98587B", "#BE8200", "#4D4D4D"))
-    ends = []
-    for name, values in series.items():
-        places, values = values if isinstance(values, tuple) else (range(len(values)), values)
-        places, values = np.asarray(places, float), np.asarray(values, float)
+def _draw_lines(ax: Axes, series: Series) -> list[tuple[float, float, str, str]]:
+    """Draw each line up to where it stops being finite; return what ``label_ends`` needs."""
+    others, ends = cycle(OTHERS), []
+    for name, given in series.items():
+        values = np.asarray(given[1] if isinstance(given, tuple) else given, float)
+        places = np.asarray(given[0], float) if isinstance(given, tuple) else np.arange(len(values))
         finite = np.logical_and.accumulate(np.isfinite(values))
+        places, values = places[finite], values[finite]
         colour = COLOURS.get(name) or next(others)
-        ax.plot(places[finite], values[finite], "o-" if finite.sum() < 2 else "-", color=colour, label=name)
-        if finite.any():
-            ends.append((places[finite][-1], values[finite][-1], name, colour))
+        ax.plot(places, values, color=colour, marker="o" if len(values) == 1 else None, label=name)
+        if len(values):
+            ends.append((places[-1], values[-1], name, colour))
     ax.margins(x=0.01)
     return ends
 
 
 @styled
-def product_share(ax, seconds):
+def product_share(ax: Axes, seconds: Mapping[str, tuple[float, float]]) -> Axes:
     """Show which part of an iteration is the matrix product, one bar for each kernel.
 
     Parameters
@@ -104,26 +111,26 @@ def product_share(ax, seconds):
     ValueError
         Where a time is negative, or both are zero.
     """
-    names = list(seconds)
-    product, rest = np.array([seconds[name] for name in names], float).reshape(-1, 2).T
+    product, rest = np.array(list(seconds.values()), float).reshape(-1, 2).T
     total = product + rest
     if (np.minimum(product, rest) < 0).any() or (total == 0).any():
-        raise ValueError(f"{dict(seconds)} holds a time that cannot be: give (product, rest) in seconds, not both zero")
-    share, places = 100 * product / total, np.arange(len(names))
+        raise ValueError(
+            f"{dict(seconds)} holds times that cannot be: give (product, rest) in seconds, not both 0"
+        )
+    share, places = 100 * product / total, np.arange(len(total))
     ax.barh(places, share, height=0.62, color=BLUE, gid="product")
     ax.barh(places, 100 - share, left=share, height=0.62, color=FAINT, gid="rest")
-    for place, part, whole in zip(places, share, total, strict=True):
-        inside = part >= 12
-        ax.text(
-            part - 1.5 if inside else part + 1.5, place, f"{part:.0f} %", va="center", size=12, fontweight="bold",
-            ha="right" if inside else "left", color="#FFFFFF" if inside else INK,
-        )  # fmt: skip
-        ax.text(101.5, place, seconds_text(whole), va="center", color=INK)
+    for place, part, whole in zip(range(len(total)), share, total, strict=True):
+        inside = {"x": part - 1.5, "ha": "right", "color": "#FFFFFF"}
+        beside = {"x": part + 1.5, "ha": "left", "color": INK}
+        look = inside if part >= 12 else beside
+        ax.text(y=place, s=f"{part:.0f} %", va="center", fontweight="bold", **look)
+        ax.text(101.5, place, seconds_text(whole), va="center")
     ax.text(0, -0.52, "the product", color=BLUE, fontweight="bold", va="bottom")
     ax.text(100, -0.52, "the rest", color=GREY, fontweight="bold", va="bottom", ha="right")
-    ax.text(101.5, -0.52, "in all", color=INK, va="bottom")
-    ax.set(xlim=(0, 100), ylim=(len(names) - 0.5, -0.85))
-    ax.set_yticks(places, names, color=INK)
+    ax.text(101.5, -0.52, "in all", va="bottom")
+    ax.set(xlim=(0, 100), ylim=(len(total) - 0.5, -0.85))
+    ax.set_yticks(places, list(seconds), color=INK)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     return headline(ax, "Where the time of an iteration goes", x="% of the time of one iteration")
