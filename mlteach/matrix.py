@@ -92,6 +92,9 @@ class Matrix:
     def __delattr__(self, name):
         raise AttributeError(f"a Matrix never changes: {name!r} cannot be deleted")
 
+    def __setitem__(self, place, value):
+        raise TypeError("a Matrix never changes: m.set(i, j, value) gives a new Matrix")
+
     def __reduce__(self):
         return Matrix, (np.array(self.to_array()),)
 

@@ -297,6 +297,7 @@ def test_every_cpu_rung_multiplies_matrices(name):
         (lambda: M.slice_columns(2, 1), IndexError, "columns 2 to 1"),
         (lambda: M.scale("2"), TypeError, "not str"),
         (lambda: setattr(M, "rows", 3), AttributeError, "never changes.*m.set"),
+        (lambda: M.__setitem__((0, 0), 3), TypeError, "never changes.*m.set"),
     ],
 )
 def test_errors_are_one_clear_sentence(action, error, words):
