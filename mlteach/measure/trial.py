@@ -28,6 +28,7 @@ clock: Callable[[], float] = time.perf_counter
 SEED = 2017
 SAMPLE = 0.005  # seconds a sample lasts at least
 WARM = 0.05  # a call shorter than this is made once more before each sample, to wake threads and fill caches
+TICK = 1e-6  # seconds that a call takes at least, whatever a coarse clock says
 WHOLE, PART = 1 / 3, 1 / 24  # of the budget: what a whole workload may take, and what its first rows should
 GROWTH = 16  # times more rows at most, from one try to the next
 CHECKED = 1 << 25  # multiply-adds that the check may cost; rows are picked evenly where the product has more
@@ -126,9 +127,9 @@ class Trial:
         self._choose_rows()
         self._check()
         self.scaled = self._rows < task.shape[0]
-        self._loops = max(1, math.ceil(SAMPLE / max(self._seconds, 1e-9)))
+        self._loops = max(1, math.ceil(SAMPLE / max(self._seconds, TICK)))
         cost = self._loops * self._seconds + (self._seconds if self._seconds < WARM else 0)
-        self.rounds = max(1, int(task.budget / max(cost, 1e-9)))
+        self.rounds = max(1, int(task.budget / max(cost, TICK)))
 
     def sample(self) -> float:
         """Time the workload once more, in seconds for the whole of it."""
@@ -186,7 +187,7 @@ class Trial:
 
     def _more_rows(self) -> int:
         wish = WHOLE if self._whole(self._seconds) <= WHOLE * self.task.budget else 2 * PART
-        times = wish * self.task.budget / max(self._seconds, 1e-9)
+        times = wish * self.task.budget / max(self._seconds, TICK)
         return int(self._rows * min(max(times, 2), GROWTH))
 
     def _whole(self, seconds: float) -> float:
