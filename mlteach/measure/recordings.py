@@ -5,6 +5,7 @@ from typing import Any
 
 from mlteach.measure.contents import Contents, Newer
 from mlteach.measure.records import Measurement
+from mlteach.resources import folder
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,12 @@ class Recording:
 
 def recordings() -> list[Recording]:
     """The ladders that come with mlteach, the newest first; a file that cannot be read is passed over."""
-    from mlteach.resources import folder
-
+    try:
+        paths = sorted(folder("results").glob("*.json"))
+    except FileNotFoundError:
+        return []
     found = []
-    for path in sorted(folder("results").glob("*.json")):
+    for path in paths:
         try:
             contents = Contents.read(path)
         except (OSError, Newer):
