@@ -19,7 +19,9 @@ from mlteach.teach.plots.digits import (
 from mlteach.teach.plots.iteration import empty_ladder, ladder_by_iteration
 from mlteach.teach.plots.loops import ORDERS, loop_steps, loop_walk
 from mlteach.teach.plots.parallel import amdahl, gantt, speed_up
+from mlteach.teach.plots.raw import byte_strip, pixel_values
 from mlteach.teach.plots.rungs import ladder, ladder_by_size
+from mlteach.teach.plots.scores import weighted_sum
 from mlteach.teach.plots.style import COLOURS, figure, headline, label_ends
 from mlteach.teach.plots.training import accuracy_curve, cost_curve, product_share
 
@@ -28,6 +30,7 @@ __all__ = [
     "ORDERS",
     "accuracy_curve",
     "amdahl",
+    "byte_strip",
     "cost_curve",
     "cost_surface",
     "descent_path",
@@ -45,10 +48,12 @@ __all__ = [
     "mean_digits",
     "pca_scatter",
     "pixel_histogram",
+    "pixel_values",
     "principal_components",
     "product_share",
     "speed_up",
     "stability_limit",
     "step_size",
+    "weighted_sum",
     "wrong_digits",
 ]
