@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mlteach.teach.plots.digits import pixel_histogram
 from mlteach.teach.plots.raw import byte_strip, pixel_values
 from mlteach.teach.plots.style import FAINT, figure
 
@@ -42,3 +43,9 @@ def test_byte_strip_wants_every_byte_named(data):
     _, ax = figure()
     with pytest.raises(ValueError, match=f"the parts take 8 bytes, but there are {len(data)}"):
         byte_strip(ax, data, PARTS)
+
+
+def test_pixel_histogram_counts_every_one_of_many_pixels():
+    _, ax = figure()
+    pixel_histogram(ax, np.repeat(np.array([0, 255], np.uint8), [3 * 2**20, 2**20]))
+    assert [bar.get_height() for bar in ax.patches] == [75, *[0] * 14, 25]

@@ -183,7 +183,9 @@ def pixel_histogram(ax: Axes, images: ArrayLike) -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    levels = np.bincount(np.asarray(images, dtype=np.uint8).ravel(), minlength=256)
+    pixels = np.asarray(images, dtype=np.uint8).ravel()
+    blocks = np.array_split(pixels, pixels.size // 2**20 + 1)  # bincount widens each pixel to eight bytes
+    levels = np.sum([np.bincount(block, minlength=256) for block in blocks], axis=0)
     share = 100 * np.array([levels[0], *levels[1:].reshape(15, 17).sum(axis=1)]) / levels.sum()
     names = ["0", *(f"{low}–{low + 16}" for low in range(1, 256, 17))]
     bars = ax.bar(range(16), share, width=0.82, color=[ORANGE, *[BLUE] * 15])
