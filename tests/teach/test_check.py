@@ -66,10 +66,10 @@ def divide_as_error():
 
 
 def lower_the_limit():
-    depth, frame = 0, sys._getframe()
-    while frame:
-        depth, frame = depth + 1, frame.f_back
-    sys.setrecursionlimit(depth + 3)
+    for limit in range(1, sys.getrecursionlimit()):
+        with contextlib.suppress(RecursionError):
+            sys.setrecursionlimit(limit)
+            return
 
 
 def wrong_signature():
@@ -317,6 +317,15 @@ def test_an_interrupt_ends_the_check(name):
     with nothing_else_changes():
         assert CHECKERS[name](interrupted) == Report(False, ("interrupted",))
     assert len(calls) == 1
+
+
+def test_what_happens_while_the_answer_is_read_is_a_line():
+    assert check.matmul(HOSTILE["exits when read"]).lines == (
+        "not passed",
+        "(0, 0) @ (0, 0): reading the answer raised SystemExit: 3",
+    )
+    masquerade = check.matmul(lambda a, b: np.zeros((len(a), b.shape[1])).view(Masquerade))
+    assert masquerade.lines[1].startswith("(1, 1) @ (1, 1): expected -0.266181 at [0, 0], came 0")
 
 
 def test_an_interrupt_while_the_answer_is_read_ends_the_check():

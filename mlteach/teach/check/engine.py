@@ -68,7 +68,7 @@ def examine(fn: Callable, cases: Iterable[Case], tried: str) -> Report:
     fn : callable
         The learner's function; None and Ellipsis are not solved yet.
     cases : iterable of Case
-        Made one by one, so that the arrays of one call are gone before the next.
+        Made one by one, so that the arrays of one call are gone before the next call.
     tried : str
         What the cases are, for the line of a report that passes: ``"products, sizes 0 to 257"``.
     """
@@ -96,7 +96,6 @@ def examine(fn: Callable, cases: Iterable[Case], tried: str) -> Report:
             touched = touched or hopeless
             if hopeless or (touched and len(failures) >= MOST_FAILURES):
                 break
-        answer = case = None  # nothing here keeps the arrays alive
     if not touched:
         return UNSOLVED
     if failures:

@@ -23,7 +23,7 @@ def isolated():
     np.random.seed(0)  # noqa: NPY002
     with (
         warnings.catch_warnings(),
-        np.printoptions(),
+        np.printoptions(),  # NumPy 2.0 and 2.1 keep them outside the context
         contextlib.redirect_stdout(_unclosable(sys.stdout)),
         contextlib.redirect_stderr(_unclosable(sys.stderr)),
     ):
