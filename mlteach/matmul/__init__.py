@@ -119,6 +119,7 @@ KERNELS: Mapping[str, Kernel] = _Ladder(
         "jit_prange": "mlteach.matmul.jit",
         "tiled": "mlteach.matmul.tiled",
         "packed": "mlteach.matmul.tiled",
+        "simd": "mlteach.matmul.simd",
         "blas": "mlteach.matmul.native",
     }
 )

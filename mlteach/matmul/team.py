@@ -40,6 +40,11 @@ def together(function, threads: int, *args) -> None:
             numba.set_num_threads(before)
 
 
+def usable() -> bool:
+    """Whether Numba's threads can work in this process; not in a fork of one where they had started."""
+    return not _lost
+
+
 @functools.cache
 def _alone(function):
     """The same function compiled for one thread, where `prange` is a plain `range`."""

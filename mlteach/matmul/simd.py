@@ -1,0 +1,96 @@
+"""The summit: a micro-kernel of vector instructions, and the caches fed for it."""
+
+import numpy as np
+
+from mlteach.matmul import nest, rung, team
+from mlteach.matmul.vector_ir import PROCESSOR
+
+KC = 4096  # bytes of a row of `a` in a block, a page: a panel of 12 rows is 48 KB, near the first-level cache
+NC = (
+    128  # columns of `b` in a block where `a` is read in place: 512 KB, a fair part of the second-level cache
+)
+PACKED_MC = 120  # rows of a packed block of `a`: 480 KB in the second-level cache
+PACKED_NC = 2064  # columns of `b` in a block where `a` is packed: 8 MB, a fair part of the third-level cache
+IN_PLACE_N = 256  # up to so many columns, `a` is used too seldom to pay for its packing
+IN_PLACE_A = 1 << 20  # an `a` of up to so many bytes is in the second-level cache without being packed
+ALONE = 1 << 21  # up to so many multiply-adds, waking other threads costs more than they save
+
+_spare: list[np.ndarray] = []  # workspaces that nobody uses
+
+
+def simd(a, b, out, threads):
+    """Write the inner loop in the processor's own terms.
+
+    Idea: a tile of the result stays in vector registers while a row of `a` and a panel of `b` stream past it.
+    Changed from `packed`: vectors and registers are chosen by us and not by the compiler, for each processor.
+    Limit: the FMA units. Nine tenths of the time they are busy; the rest is packing and writing.
+    """
+    if _stride(out, 1) != out.itemsize:
+        if _stride(out, 0) == out.itemsize:
+            simd(b.T, a.T, out.T, threads)
+        else:
+            rows = np.empty(out.shape, out.dtype)
+            simd(a, b, rows, threads)
+            out[...] = rows
+        return
+    (m, k), n = a.shape, b.shape[1]
+    size = out.itemsize
+    a, b = _in_pieces(a), _in_pieces(b)
+    in_place = _stride(a, 1) == size and (n <= IN_PLACE_N or a.size * size <= IN_PLACE_A)
+    blocks = (KC // size, PACKED_MC, NC if in_place else PACKED_NC)
+    grid = _grid(m, n, threads if m * k * n > ALONE and team.usable() else 1)
+    room = _room(blocks, k, size)
+    space = _workspace(room * grid[0] * grid[1])
+    try:
+        start = -(-_address(space) // PROCESSOR.width) * PROCESSOR.width
+        plan = (out.dtype.type(0), size, _operand(a), _operand(b), _operand(out), (m, k, n), blocks, start)
+        if grid == (1, 1):
+            nest.alone(*plan, in_place)
+        else:
+            team.together(nest.shared, threads, *plan, room, in_place, grid)
+    finally:
+        _spare.append(space)
+
+
+def _stride(x, axis: int) -> int:
+    """Bytes from one number to the next along an axis; an axis with one number fits any."""
+    return x.strides[axis] if x.shape[axis] > 1 else x.itemsize
+
+
+def _in_pieces(x):
+    """The matrix, or a copy of it where neither its rows nor its columns lie in one piece."""
+    return x if x.itemsize in (_stride(x, 0), _stride(x, 1)) else np.ascontiguousarray(x)
+
+
+def _address(x) -> int:
+    return x.__array_interface__["data"][0]
+
+
+def _operand(x) -> tuple[int, int, int]:
+    return _address(x), _stride(x, 0), _stride(x, 1)
+
+
+def _grid(m: int, n: int, threads: int) -> tuple[int, int]:
+    """Into how many parts to cut the rows and the columns, so that the parts' edges are short."""
+    cuts = [(down, threads // down) for down in range(1, threads + 1) if threads % down == 0]
+    return min(cuts, key=lambda cut: m / cut[0] + n / cut[1])
+
+
+def _room(blocks: tuple[int, int, int], k: int, size: int) -> int:
+    """Bytes of workspace for one part: a block of `b`, a block of `a`, and a panel of each in reserve."""
+    kc, mc, nc = blocks
+    panel = nest.PACKED_NV * PROCESSOR.width // size
+    return (min(k, kc) * (nc + mc + 2 * panel) * size + 8 * PROCESSOR.width + 4095) // 4096 * 4096
+
+
+def _workspace(size: int) -> np.ndarray:
+    try:
+        space = _spare.pop()
+    except IndexError:
+        space = None
+    if space is None or space.size < size + PROCESSOR.width:
+        space = np.empty(size + PROCESSOR.width, np.uint8)
+    return space
+
+
+RUNGS = {"simd": rung(simd, parallel=True)}
