@@ -56,9 +56,10 @@ class Local(dict):
         return value
 
     def __setitem__(self, index, value, has=dict.__contains__, put=dict.__setitem__):
-        if not has(self, index):
-            index = self._inside(index)
+        if type(value) is self.type and has(self, index) and self.writable:
+            return put(self, index, value)
+        index = self._inside(index)
         if not self.writable:
             raise TypeError(f"{self.name} is constant: nothing can be written to it")
         if index is not None:
-            put(self, index, value if type(value) is self.type else self.convert(value))
+            put(self, index, self.convert(value))

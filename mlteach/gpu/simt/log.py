@@ -59,6 +59,7 @@ class Log:
         # (length of entries, thread, function, interval, epoch, block)
         self.marks: list[tuple[int, ...]] = []
         self.codes: dict[CodeType, int] = {}
+        self.ids: set[int] = set()  # of the codes, quicker to look up
         self._chunks: list[tuple] = []
         self._places: dict[tuple, int] = {}
         self.lines: list[int] = []  # of each place
@@ -66,7 +67,9 @@ class Log:
 
     def number(self, code: CodeType) -> int:
         """Return the number of a function's code."""
-        return self.codes.setdefault(code, len(self.codes))
+        number = self.codes.setdefault(code, len(self.codes))
+        self.ids.add(id(code))
+        return number
 
     def pack(self) -> None:
         """Turn the Python lists into arrays, a fifth of the memory."""
@@ -94,7 +97,7 @@ class Log:
         return Columns(place, word >> 5, 1 << (word >> 2 & 7), kind, thread, interval, epoch, block)
 
     def _number_places(self, sites: np.ndarray) -> np.ndarray:
-        """Replace bytecode offsets by source positions: a loop's condition is compiled twice, but one place."""
+        """Replace bytecode offsets by source positions: a loop's condition is compiled twice but is one."""
         codes = list(self.codes)
         distinct, inverse = np.unique(sites, return_inverse=True)
         places = []

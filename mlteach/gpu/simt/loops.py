@@ -7,6 +7,7 @@ Where the source cannot be had (code made by `exec`), a trace function counts ex
 from __future__ import annotations
 
 import ast
+import dis
 import inspect
 from functools import lru_cache
 from types import CodeType
@@ -52,15 +53,15 @@ def find(code: CodeType, name: str) -> CodeType | None:
     return None
 
 
-def same(a: CodeType, b: CodeType) -> bool:
-    """Tell whether two code objects do the same on the same line."""
-    plain = [[c for c in code.co_consts if not isinstance(c, CodeType)] for code in (a, b)]
-    return (
-        a.co_code == b.co_code
-        and repr(plain[0]) == repr(plain[1])
-        and a.co_names == b.co_names
-        and a.co_firstlineno == b.co_firstlineno
-    )
+def fingerprint(code: CodeType) -> tuple:
+    """Return what equal sources share, however their modules import names (calls may differ)."""
+    operations = [
+        (i.opname, i.argrepr, i.positions.lineno)
+        for i in dis.get_instructions(code)
+        if i.opname.startswith(("BINARY", "COMPARE", "UNARY", "LOAD_CONST", "LOAD_SMALL_INT"))
+        and not isinstance(i.argval, CodeType)
+    ]
+    return code.co_firstlineno, code.co_varnames, sorted(code.co_names), operations
 
 
 @lru_cache(maxsize=256)
@@ -86,19 +87,19 @@ def with_ticks(code: CodeType, begin: int) -> tuple[CodeType, tuple[Loop, ...]] 
         return find(made, code.co_name)
 
     plain = build()
-    if plain is None or not same(plain, code):
+    if plain is None or fingerprint(plain) != fingerprint(code):
         return None
     ticks = Ticks(begin)
     tree = ast.fix_missing_locations(ticks.visit(tree))
     return build(), tuple(ticks.loops)
 
 
-def line_tracer(codes: dict[CodeType, int], tick, number: int):
-    """Return a trace function that calls `tick(number)` at each line of the given functions."""
+def line_tracer(codes: dict[CodeType, int], tick):
+    """Return a trace function that calls `tick` at each line of the given functions."""
 
     def local(frame, event, argument):
         if event == "line":
-            tick(number)
+            tick()
         return local
 
     def trace(frame, event, argument):

@@ -22,9 +22,11 @@ from mlteach.gpu.simt.threads import SLICE, Block, Thread, Wait
 from mlteach.gpu.simt.trace import EndlessLoop, KernelError, Trace
 
 FLUSH = 1 << 18  # accesses after which complete barrier intervals are analysed
-THREAD_STEPS = 10_000_000  # loop iterations of one thread without waiting: more is an endless loop
-BLOCK_STEPS = 100_000_000  # steps of a block in all; a wait counts as WAIT_STEPS
-WAIT_STEPS = 25
+THREAD_STEPS = 4_000_000  # loop iterations of one thread without waiting: more is an endless loop
+SAME_STEPS = 250_000  # the same, when all that time no variable of the thread has changed
+BLOCK_STEPS = 40_000_000  # steps of a block in all; a wait counts as WAIT_STEPS
+WAIT_STEPS = 200
+NUMBERS = (int, float, complex, np.generic)
 COUNTS = (
     "global_loads", "global_stores", "load_sectors", "store_sectors",
     "shared_loads", "shared_stores", "shared_conflicts", "atomics", "barriers",
@@ -50,7 +52,7 @@ class Machine:
         self.thread: Thread | None = None
         self.counts: list[int] = []
         self._hub = getcurrent()
-        self._loops_around: dict[tuple, list[int]] = {}
+        self._sites: dict[tuple, tuple] = {}
 
     # -- running
     def run(self, arguments: list) -> Trace:
@@ -75,13 +77,13 @@ class Machine:
 
         def body():
             if self.untraceable:
-                sys.settrace(line_tracer(self.log.codes, self.tick, len(self.loops)))
+                sys.settrace(line_tracer(self.log.codes, self.tick_line))
             with np.errstate(all="ignore"):  # a greenlet starts with NumPy's defaults
                 if self.kernel(*arguments) is not None:
                     raise KernelError("the kernel returns a value: write it to an array instead")
 
         threads = [
-            Thread(place, n, greenlet(body, self._hub), len(self.loops) + self.untraceable)
+            Thread(place, n, greenlet(body, self._hub), len(self.loops))
             for n, place in enumerate(self.indices)
         ]
         block, ready = Block(self, threads), threads
@@ -150,7 +152,7 @@ class Machine:
         """Yield the frames of the kernel and its device functions, the innermost first."""
         frame = _getframe(2)
         while frame is not None:
-            if frame.f_code in self.log.codes:
+            if id(frame.f_code) in self.log.ids:
                 yield frame
             frame = frame.f_back
 
@@ -160,7 +162,7 @@ class Machine:
 
     def position(self) -> tuple:
         """Return (code, offset) of the kernel's instruction that is running."""
-        return self._site(next(self._frames()))
+        return self._site(next(self._frames()))[0]
 
     def line(self) -> int:
         """Return the source line of the kernel that is running."""
@@ -171,18 +173,15 @@ class Machine:
         x, y = self.grid.x, self.grid.y
         return Place(number % x, number // x % y, number // (x * y))
 
-    @staticmethod
-    def _site(frame) -> tuple:
-        return frame.f_code, instruction_starts(frame.f_code)[frame.f_lasti // 2]
-
-    def _around(self, frame) -> list[int]:
-        """Return the loops around the line that a frame executes, the outermost first."""
-        at = frame.f_code, frame.f_lineno
-        if at not in self._loops_around:
-            own = self.loops_of.get(self.log.codes[frame.f_code], ())
-            first, last = zip(*self.loops, strict=True) if own else ((), ())
-            self._loops_around[at] = [n for n in own if first[n] <= frame.f_lineno <= last[n]]
-        return self._loops_around[at]
+    def _site(self, frame) -> tuple[tuple, list[int]]:
+        """Return ((code, offset), numbers of the loops around it, the outermost first)."""
+        at = id(frame.f_code), frame.f_lasti  # hashing a code object takes longer than all the rest
+        if at not in self._sites:
+            code, line = frame.f_code, frame.f_lineno
+            own = self.loops_of.get(self.log.codes[code], ())
+            around = [n for n in own if self.loops[n].first <= line <= self.loops[n].last]
+            self._sites[at] = (code, instruction_starts(code)[frame.f_lasti // 2]), around
+        return self._sites[at]
 
     # -- waiting
     def tick(self, loop: int) -> None:
@@ -190,13 +189,29 @@ class Machine:
         self.counts[loop] += 1
         self.fuel -= 1
         if self.fuel < 0:
-            thread = self.thread
-            thread.spent += thread.slice
-            self.steps += thread.slice
-            if thread.spent > THREAD_STEPS or self.steps > BLOCK_STEPS:
-                raise EndlessLoop(self._endless_line())
-            thread.before = list(self.counts)
+            self._judge()
             self._give_way(Wait("loop", None, 0))
+
+    def tick_line(self) -> None:
+        """Count a line of a function without source. No thread can give way from inside a trace function."""
+        self.fuel -= 1
+        if self.fuel < 0:
+            self._judge()
+            self.fuel = self.thread.slice = 2 * self.thread.slice
+
+    def _judge(self) -> None:
+        """Give up on a thread that has looped for too long."""
+        thread = self.thread
+        thread.spent += thread.slice
+        self.steps += thread.slice
+        variables = {
+            n: v if isinstance(v, NUMBERS) else id(v) for n, v in next(self._frames()).f_locals.items()
+        }
+        thread.same = thread.same + thread.slice if variables == thread.variables else 0
+        thread.variables = variables
+        if thread.spent > THREAD_STEPS or thread.same > SAME_STEPS or self.steps > BLOCK_STEPS:
+            raise EndlessLoop(self._endless_line())
+        thread.before = list(self.counts)
 
     def wait(self, scope: str, key, value, finish=None):
         """Wait for the block or the lanes of a warp, and return what `finish` makes of everyone's value."""
@@ -206,8 +221,9 @@ class Machine:
             raise EndlessLoop(self._endless_line())
         frames = list(self._frames())
         if scope == "block":  # the same barrier is the same place in the same iteration
-            key = [(*self._site(f), [self.counts[n] for n in self._around(f)]) for f in frames]
-        thread.spent, thread.slice, thread.value = 0, min(thread.slice, SLICE), value
+            sites = map(self._site, frames)
+            key = [(place, [self.counts[n] for n in around]) for place, around in sites]
+        thread.spent, thread.same, thread.slice, thread.value = 0, 0, min(thread.slice, SLICE), value
         self._give_way(Wait(scope, key, frames[0].f_lineno, finish))
         return thread.result
 
@@ -220,7 +236,7 @@ class Machine:
         """Return the line of the outermost loop that is still turning."""
         frames = list(self._frames())
         for frame in reversed(frames):
-            for n in self._around(frame):
+            for n in self._site(frame)[1]:
                 if self.counts[n] - self.thread.before[n] > 1:
                     return self.loops[n].first
         return frames[0].f_lineno

@@ -22,6 +22,7 @@ class Races:
     def __init__(self, machine):
         self.machine = machine
         self._touched: Columns | None = None
+        self._guesses = np.empty(0, np.int64)  # places of loads that an atomic follows
 
     def inside_blocks(self, c: Columns) -> list[int]:
         """Report races in complete barrier intervals; return the rows of the racing pairs."""
@@ -32,17 +33,17 @@ class Races:
         key = group_key(c.interval - c.interval.min(), self._unaliased(c.address))
         changed = np.unique(key[c.kind != LOAD])
         at = np.flatnonzero(np.isin(key, changed))  # the rest is only read
-        kind = c.kind.copy()
-        kind[at] = with_guesses(key[at], c.thread[at], c.kind[at])
-        c = c._replace(kind=kind)
+        places = guess_places(key[at], c.thread[at], c.kind[at], c.place[at])
+        self._guesses = np.union1d(self._guesses, places)
+        c = self._with_guesses(c)
         rows = self._report(c, at, key[at], c.thread[at], self._unordered(c))
         self._remember(c)
         return origin[rows].tolist()
 
     def between_blocks(self) -> None:
         """Report races between blocks, at the end of the launch."""
-        c = self._touched
-        if c is not None:
+        if self._touched is not None:
+            c = self._with_guesses(self._touched)
             self._report(c, np.arange(len(c.kind)), self._unaliased(c.address), c.block, None)
 
     def _report(self, c: Columns, at, key, who, unordered) -> list[int]:
@@ -57,12 +58,16 @@ class Races:
         for b, e in zip(begin[several].tolist(), end[several].tolist(), strict=True):
             pair = first_clash(c, at[order[b:e]].tolist(), who[order[b:e]].tolist(), unordered)
             if pair:
-                sides = [(c.kind[r], c.place[r], c.block[r], c.thread[r]) for r in pair]
-                self.machine.problems.race(*sides, c.address[pair[0]], unordered is None)
+                sides = [tuple(int(x[r]) for x in (c.kind, c.place, c.block, c.thread)) for r in pair]
+                self.machine.problems.race(*sides, int(c.address[pair[0]]), unordered is None)
                 rows += pair
             if len(rows) == 2 * REPORTED:
                 break
         return rows
+
+    def _with_guesses(self, c: Columns) -> Columns:
+        guess = (c.kind == LOAD) & np.isin(c.place, self._guesses)
+        return c._replace(kind=np.where(guess, GUESS, c.kind))
 
     def _unordered(self, c: Columns):
         """Return a function that tells whether no `syncwarp` has put one of two rows before the other."""
@@ -113,8 +118,8 @@ class Races:
             self._touched = c.pick(first[kept])
 
 
-def with_guesses(key: np.ndarray, thread: np.ndarray, kind: np.ndarray) -> np.ndarray:
-    """Return the kinds, with GUESS for loads that the same thread follows by an atomic on the element.
+def guess_places(key: np.ndarray, thread: np.ndarray, kind: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return the places of loads from which some thread goes on to update the same element atomically.
 
     The first look of a compare-and-swap loop need not see the newest value: the atomic finds out.
     """
@@ -122,9 +127,7 @@ def with_guesses(key: np.ndarray, thread: np.ndarray, kind: np.ndarray) -> np.nd
     mine = group_key(key, thread)
     last = dict(zip(mine[atomic].tolist(), atomic.tolist(), strict=True))
     loads = np.flatnonzero((kind == LOAD) & np.isin(mine, mine[atomic])).tolist()
-    kind = kind.copy()
-    kind[[row for row in loads if row < last[int(mine[row])]]] = GUESS
-    return kind
+    return np.unique(place[[row for row in loads if row < last[int(mine[row])]]])
 
 
 def first_clash(c: Columns, rows: list[int], who: list[int], unordered) -> list[int] | None:

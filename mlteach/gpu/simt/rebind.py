@@ -111,7 +111,7 @@ class Rebinder:
         nested = [c.co_name for c in code.co_consts if isinstance(c, CodeType)]
         if nested:
             raise KernelError(
-                f"{function.__name__} defines {nested[0]} inside: write a loop, or move it out of the kernel and "
+                f"{function.__name__} defines {nested[0]} inside: write a loop, or move it out and "
                 "decorate it with @cuda.jit(device=True)"
             )
         counted = with_ticks(code, len(machine.loops))

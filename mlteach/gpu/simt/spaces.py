@@ -28,11 +28,6 @@ def as_shape(shape) -> tuple[int, ...]:
     return tuple(map(int, shape))
 
 
-def element(name: str, shape: tuple[int, ...], at: int) -> str:
-    """Return `name[i, j]` for the flat position of an element in a row-major array."""
-    return f"{name}[{', '.join(str(int(i)) for i in np.unravel_index(at, shape))}]"
-
-
 class Raw:
     """Dynamic shared memory seen as one dtype: several such views share the bytes."""
 
@@ -90,15 +85,15 @@ class Memory:
                 "pass a plain array of numbers"
             )
         start, end = byte_bounds(value) if value.size else (0, 0)
+        step = tuple(s // size for s in value.strides)
         if id(value) not in self._global:
-            info = ArrayInfo(name, "global", value.shape, value.dtype, self._next)
+            info = ArrayInfo(name, "global", value.shape, value.dtype, step, self._next)
             self._global[id(value)] = value, info
             self.infos.append(info)
             self._next += -(-(end - start) // ALIGNMENT) * ALIGNMENT + ALIGNMENT
         lowest = value[tuple(slice(None, None, -1 if s < 0 else 1) for s in value.strides)]
         cells = np.lib.stride_tricks.as_strided(lowest, ((end - start) // size,), (size,))
         first = sum((1 - n) * s for n, s in zip(value.shape, value.strides, strict=True) if s < 0)
-        step = tuple(s // size for s in value.strides)
         address = self._global[id(value)][1].address
         rest = (address, value.dtype, name, value.flags.writeable)
         return array_of_rank(value.ndim)(
@@ -131,10 +126,10 @@ class Memory:
                 cells, address = [UNSET] * prod(shape), -(-self._top // 128) * 128
                 self._top = address + prod(shape) * dtype.itemsize
             self._check_room()
-            info = ArrayInfo(name, "shared", shape, dtype, address)
+            step = tuple(prod(shape[d + 1 :]) for d in range(len(shape)))
+            info = ArrayInfo(name, "shared", shape, dtype, step, address)
             if info not in self.infos:
                 self.infos.append(info)
-            step = tuple(prod(shape[d + 1 :]) for d in range(len(shape)))
             self._shared[code, offset] = array_of_rank(len(shape))(
                 self.machine, cells, shape, step, 0, address, dtype, name
             )
@@ -148,8 +143,8 @@ class Memory:
     def _check_room(self) -> None:
         if self._top > STATIC_SHARED:
             raise KernelError(
-                f"the kernel declares {self._top} bytes of shared memory, a block may declare {STATIC_SHARED}: make "
-                " the tiles smaller, or ask for dynamic shared memory with shared_bytes"
+                f"the kernel declares {self._top} bytes of shared memory, a block may have {STATIC_SHARED}: "
+                "make the tiles smaller, or ask for dynamic shared memory with shared_bytes"
             )
         if self._top + self.shared_bytes > TOTAL_SHARED:
             raise KernelError(
@@ -199,6 +194,4 @@ class Memory:
     def describe(self, address: int) -> str:
         """Return the element at an address, as `name[index]`."""
         info = max((i for i in self.infos if i.address <= address), key=lambda i: i.address)
-        if info.space == "global" and not self._global_by_address[info.address].flags.c_contiguous:
-            return f"an element of {info.name}"
-        return element(info.name, info.shape, (address - info.address) // info.dtype.itemsize)
+        return info.element(address - info.address)

@@ -40,10 +40,12 @@ class Thread:
         "linear",
         "loops",
         "result",
+        "same",
         "slice",
         "spent",
         "state",
         "value",
+        "variables",
         "wait",
     )  # fmt: skip
 
@@ -54,7 +56,9 @@ class Thread:
         self.clock = (0,) * WARP  # of each lane of the warp: the epoch that this thread has synchronised with
         self.loops, self.before = [0] * loops, [0] * loops
         self.slice = SLICE
-        self.state: dict = {}
+        self.state: dict = {}  # for stand-ins of intrinsics
+        self.variables: dict = {}  # of the innermost function when the last slice ended
+        self.same = 0  # loop iterations since they changed
 
 
 class Block:

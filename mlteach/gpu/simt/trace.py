@@ -66,7 +66,18 @@ class ArrayInfo:
     space: str
     shape: tuple[int, ...]
     dtype: np.dtype
-    address: int
+    step: tuple[int, ...]  # elements from one index to the next, in each dimension
+    address: int  # of its lowest byte
+
+    def element(self, offset: int) -> str:
+        """Return the element at a distance in bytes, as `name[i, j]`."""
+        left, index = int(offset) // self.dtype.itemsize, [0] * len(self.shape)
+        for d in sorted(range(len(self.shape)), key=lambda d: -abs(self.step[d])):
+            step, last = abs(self.step[d]), self.shape[d] - 1
+            i = min(left // step, last) if step else 0
+            left -= i * step
+            index[d] = i if self.step[d] >= 0 else last - i
+        return f"{self.name}[{', '.join(map(str, index))}]"
 
 
 @dataclass(frozen=True)
