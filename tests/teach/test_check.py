@@ -365,9 +365,9 @@ def test_addresses_are_not_shown(name):
 def test_a_deleted_folder_is_no_obstacle(tmp_path):
     script = """
 import os, sys
+from mlteach.teach import check
 os.chdir(sys.argv[1])
 os.rmdir(sys.argv[1])
-from mlteach.teach import check
 print(check.matmul(lambda a, b: a @ b))
 """
     if os.name == "nt":

@@ -202,6 +202,11 @@ def sizes(array, order="big", length=4):
     return b"".join((size % 256**length).to_bytes(length, order) for size in array.shape)
 
 
+def as_npy(path, array):
+    with path.open("wb") as file:
+        np.save(file, array)
+
+
 RIGHT_FILES = [mnist.write_idx, by_hand, with_struct, with_numpy]
 WRONG_FILES = [
     (with_header(lambda a: b""), "shape (1,): expected byte 0 to be 0 (zero)"),
@@ -255,7 +260,7 @@ WRONG_FILES = [
     (lambda path, array: by_hand(path.with_suffix(".txt"), array) or 1, "expected a file at path, came none"),
     (lambda path, array: os.mkdir(path), "expected a file at path, came none"),
     (lambda path, array: mnist_bytes(array), "expected a file at path, came none"),
-    (lambda path, array: np.save(path.open("wb"), array), "expected byte 0 to be 0 (zero), came 147"),
+    (as_npy, "expected byte 0 to be 0 (zero), came 147"),
     (lambda path, array: path.write_text(str(array)), "expected byte 0 to be 0 (zero), came 91"),
     (
         lambda path, array: by_hand(path, np.negative(array, out=array)),

@@ -254,6 +254,7 @@ def test_every_block_is_gone_and_python_is_as_before(fn):
             SharedMemory(name=name)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_view_that_outlives_the_call_does_no_harm():
     kept = []
 
