@@ -172,7 +172,7 @@ def test_bytes_of_one_word_do_not_conflict():
 
 
 class Intrinsic:
-    """Like what Numba's `intrinsic` makes: an object that compiled kernels know, and that takes attributes."""
+    """An object that takes attributes, as Numba's intrinsics are."""
 
 
 load4, store4 = Intrinsic(), Intrinsic()
@@ -229,4 +229,5 @@ def test_an_atomic_is_neither_load_nor_store():
 
 def test_text_of_a_trace():
     text = str(simt.run(copy, 1, 32, np.ones(32, "f4"), np.ones(32, "f4"), 1, 0))
-    assert "32 loads in 4 sectors" in text and "no problems" in text
+    assert "32 loads in 4 sectors" in text
+    assert "no problems" in text

@@ -1,4 +1,4 @@
-"""What the simulator finds: each kind of mistake, on honest kernels with a line removed and on tricky ones."""
+"""What the simulator finds: each kind of mistake, on honest kernels less a line and on tricky ones."""
 
 import inspect
 
@@ -271,7 +271,8 @@ def test_races_name_both_places():
     store, load = line_of(neighbour, "tile[t] = t"), line_of(neighbour, "out[t] = tile")
     assert (problem.kind, problem.line, problem.block) == ("race", store, (0, 0, 0))
     assert problem.thread in [(t, 0, 0) for t in range(N)]
-    assert f"line {load}" in problem.message and "tile[" in problem.message
+    assert f"line {load}" in problem.message
+    assert "tile[" in problem.message
     assert "63 more elements" in problem.message
 
 
@@ -330,10 +331,7 @@ def compare_and_swap_maximum(x, out):
     held = out[0]
     while held < x[i]:
         seen = cuda.atomic.cas(out, 0, held, x[i])
-        if seen == held:
-            held = x[i]
-        else:
-            held = seen
+        held = x[i] if seen == held else seen
 
 
 @cuda.jit

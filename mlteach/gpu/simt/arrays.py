@@ -142,6 +142,8 @@ class Array:
                 step.append(s * stride)
                 at += start * s
                 continue
+            if not isinstance(i, (int, np.integer)):
+                raise TypeError(f"index {i} of {self.name} is not a whole number")
             fits = fits and 0 <= i < n
             at += int(i) * s
         if not fits:
