@@ -32,13 +32,16 @@ RIGHT_BANDS = [
     lambda m, workers: np.array(first_ones_longer(m, workers)),
 ]
 WRONG_BANDS = [
-    (lambda m, workers: in_steps_of(m, max(1, m // workers)), "m = 3, workers = 2: expected 2 bands, came 3"),
+    (
+        lambda m, workers: in_steps_of(m, max(1, m // workers)),
+        "m = 3, workers = 2: number of bands: expected 2, came 3",
+    ),
     (
         lambda m, workers: in_steps_of(m, -(-m // workers) or 1),
         "m = 7, workers = 3: expected sizes that differ by at most 1, came 1 to 3",
     ),
-    (lambda m, workers: [(0, m)], "m = 0, workers = 3: expected 0 bands, came 1"),
-    (lambda m, workers: [(0, m)] if m else [], "m = 2, workers = 3: expected 2 bands, came 1"),
+    (lambda m, workers: [(0, m)], "m = 0, workers = 3: number of bands: expected 0, came 1"),
+    (lambda m, workers: [(0, m)] if m else [], "m = 2, workers = 3: number of bands: expected 2, came 1"),
     (
         lambda m, workers: [(w * (m // workers), (w + 1) * (m // workers)) for w in range(workers)],
         "m = 1, workers = 2: expected the last band to stop at 1, came 0",

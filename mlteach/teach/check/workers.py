@@ -62,7 +62,7 @@ def _sharing(m: int, workers: int) -> Case:
         if not isinstance(answer, list | tuple | np.ndarray):
             raise Wrong(f"expected a list of (start, stop), came {kind(answer)}")
         if len(answer) not in (workers, min(m, workers)):
-            raise Wrong(f"expected {min(m, workers)} bands, came {len(answer)}")
+            raise Wrong(f"number of bands: expected {min(m, workers)}, came {len(answer)}")
         end, sizes = 0, {m // workers}
         for number, band in enumerate(answer):
             start, stop = _pair(band)
