@@ -11,6 +11,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlteach.matmul import usable_cores
 from mlteach.measure import machine, probe
 from mlteach.measure.finding import Finding, for_system, how_to_unset, output_of
 from mlteach.measure.units import bytes_text
@@ -23,7 +24,7 @@ GPU_QUERY = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,nohe
 
 def cores() -> Iterator[Finding]:
     """How many cores there are to use, and whether they are real ones."""
-    count, there = machine.usable_cores(), os.cpu_count() or 1
+    count, there = usable_cores(), os.cpu_count() or 1
     shared = probe.shared_cores()
     if count == 1:
         yield Finding(

@@ -14,7 +14,7 @@ def seconds_text(seconds: float) -> str:
 def number_text(value: float) -> str:
     """Write a number with two or three digits that matter, such as ``1.04``, ``9.7``, ``62`` or ``3,260``."""
     size = abs(value)
-    if 0 < size < 0.1:
+    if size < 0.1:
         return f"{value:.2g}"
     if size < 2:
         return f"{value:.2f}"
