@@ -206,7 +206,8 @@ def _control(name: str, values: range | Floats | list, start: Any):
         "layout": {"width": "min(560px, 100%)"},
     }
     if isinstance(values, range):
-        return ipywidgets.IntSlider(value=start, min=values[0], max=values[-1], step=values.step, **look)
+        low, high = sorted(_ends(values))
+        return ipywidgets.IntSlider(value=start, min=low, max=high, step=abs(values.step), **look)
     if isinstance(values, Floats):
         low, high, step = values
         digits = len(f"{step:.9f}".rstrip("0").partition(".")[2])
