@@ -1,0 +1,107 @@
+"""What a reader meets in JupyterLab works: the server, the notebooks, the sliders."""
+
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tests.browser import drive
+
+PLOT = """
+import ipywidgets
+import matplotlib.pyplot as plt
+
+def draw(power):
+    plt.figure(figsize=(3, 2))
+    plt.plot([x**power for x in range(20)])
+    plt.show()
+
+power = ipywidgets.IntSlider(1, 0, 9)
+ipywidgets.VBox([power, ipywidgets.interactive_output(draw, {"power": power})])
+"""
+FIGURE = ".widget-box:has(.noUi-handle) img"
+
+
+@pytest.fixture
+def throwaway(lab):
+    """Return a function that saves cells as a notebook beside the others; returns its name."""
+    path = lab.root / "throwaway.ipynb"
+
+    def write(*sources):
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+        nbformat.write(
+            new_notebook(cells=[new_code_cell(source) for source in sources], metadata=kernel), path
+        )
+        return path.name
+
+    yield write
+    path.unlink()
+
+
+def notebook(lab, number):
+    """Return the name of the notebook with a number, once there is one."""
+    found = [path.name for path in lab.root.glob(f"{number}_*.ipynb")]
+    if not found:
+        pytest.skip(f"there is no notebook {number} yet")
+    return found[0]
+
+
+def move_a_slider(page):
+    """Press a key on the first slider and wait until the figure beside it has changed."""
+    slider, figure = page.locator(".noUi-handle").first, page.locator(FIGURE).first
+    before = figure.get_attribute("src")
+    slider.press("ArrowRight")
+    page.wait_for_function(
+        "([figure, before]) => ![null, undefined, before].includes(document.querySelector(figure)?.src)",
+        arg=[FIGURE, before],
+    )
+
+
+@pytest.mark.parametrize("path", ["api/contents", "api/kernels", "api/terminals"])
+def test_the_server_refuses_without_its_token(lab, path):
+    request = urllib.request.Request(f"{lab.url}/{path}", headers={"Accept": "application/json"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request)
+
+
+def test_a_page_without_the_token_is_a_login(lab):
+    with urllib.request.urlopen(f"{lab.url}/lab") as answer:
+        assert urlsplit(answer.url).path == "/login"
+
+
+def test_the_server_opens_with_its_token(lab):
+    with urllib.request.urlopen(f"{lab.url}/api/contents?token={lab.token}") as answer:
+        assert answer.status == 200
+
+
+def test_a_page_calls_no_other_machine(page, lab, throwaway):
+    called = []
+    page.on("request", lambda request: called.append(urlsplit(request.url)))
+    drive.open_and_run(page, lab, throwaway("1"))
+    assert any(url.path.startswith("/api/kernels") for url in called)
+    assert {url.hostname for url in called if url.scheme not in ("data", "blob")} == {"127.0.0.1"}
+
+
+def test_an_error_is_seen(page, lab, throwaway):
+    drive.open_and_run(page, lab, throwaway("import sys; print('careful', file=sys.stderr)", "1 / 0", "2"))
+    stderr, error = drive.errors(page)
+    assert "careful" in stderr
+    assert "ZeroDivisionError" in error
+
+
+def test_a_slider_moves_a_figure(page, lab, throwaway):
+    drive.open_and_run(page, lab, throwaway(PLOT))
+    move_a_slider(page)
+    assert drive.errors(page) == []
+
+
+@pytest.mark.parametrize("number", ["00", "02", "04"])
+def test_run_all_ends_without_an_error(page, lab, number):
+    drive.open_and_run(page, lab, notebook(lab, number))
+    assert drive.errors(page) == []
+    if number != "00":
+        move_a_slider(page)
+        assert drive.errors(page) == []
