@@ -136,8 +136,8 @@ class Machine:
         if columns is not None:
             instruction = warp_accesses(columns)
             add_counts(self.totals, columns, instruction)
-            racing = self.races.inside_blocks(columns)
-            self.history.keep(columns, instruction, racing)
+            self.races.inside_blocks(columns)
+            self.history.keep(columns, instruction)
         self.clocks.clear()
 
     # -- who is running, and where

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from mlteach.gpu.simt.history import records
+from mlteach.gpu.simt.log import GUESS, LOAD, Columns
 from mlteach.gpu.simt.trace import Problem
+
+VERBS = ("reads", "writes", "updates", "reads")  # by kind of access
 
 
 class Problems:
@@ -11,6 +17,7 @@ class Problems:
     def __init__(self, machine):
         self.machine = machine
         self._found: dict[tuple, list] = {}  # (kind, line, key) -> [message, block, thread, more, how often]
+        self._pairs: dict[tuple, np.ndarray] = {}  # the accesses of races
         self.unset: list[tuple] = []  # reads of unwritten shared memory: a race may explain them
 
     def add(self, kind, key, message, *, line=None, block=None, thread=None, more="time", times=1) -> None:
@@ -71,28 +78,30 @@ class Problems:
         message = "this loop does not end: a thread was stopped after a very large number of steps"
         self.add("endless loop", None, message, line=line)
 
-    def race(self, write, other, address: int, between_blocks: bool) -> None:
-        """Report a pair of accesses, each (kind, place, block, thread)."""
-        machine = self.machine
-        verb = ("reads", "writes", "updates", "reads")
-        (k1, p1, b1, t1), (k2, p2, b2, t2) = write, other
-        l1, l2 = machine.log.lines[p1], machine.log.lines[p2]
-        first = f"thread {machine.indices[t1]} of block {machine.block_at(b1)}"
-        second = f"thread {machine.indices[t2]}" + (
-            f" of block {machine.block_at(b2)}" if between_blocks else ""
-        )
-        what = machine.memory.describe(address)
+    def race(self, c: Columns, between_blocks: bool) -> None:
+        """Report two accesses, the stronger one first."""
+        machine, key = self.machine, (*sorted(c.place.tolist()), between_blocks)
+        lines = [machine.log.lines[p] for p in c.place]
+        blocks = [machine.block_at(int(b)) for b in c.block]
+        threads = [machine.indices[t] for t in c.thread]
+        verbs = [VERBS[k] for k in c.kind]
+        what = machine.memory.describe(int(c.address[0]))
+        other = f"thread {threads[1]}" + (f" of block {blocks[1]}" if between_blocks else "")
         why = "nothing orders two blocks" if between_blocks else "no barrier lies between"
-        message = f"{first} {verb[k1]} {what} (line {l1}) and {second} {verb[k2]} it (line {l2}); {why}"
-        key = (min(p1, p2), max(p1, p2), between_blocks)
-        where = {"line": l1, "block": machine.block_at(b1), "thread": machine.indices[t1]}
-        self.add("race", key, message, **where, more="element")
+        message = (
+            f"thread {threads[0]} of block {blocks[0]} {verbs[0]} {what} (line {lines[0]}) and {other} "
+            f"{verbs[1]} it (line {lines[1]}); {why}"
+        )
+        if key not in self._pairs:
+            self._pairs[key] = records(c._replace(kind=np.where(c.kind == GUESS, LOAD, c.kind)), -1, machine)
+        self.add("race", key, message, line=lines[0], block=blocks[0], thread=threads[0], more="element")
 
     def report(self) -> list[Problem]:
         """Return the problems by line."""
         problems = []
-        for (kind, line, _), (message, block, thread, more, times) in self._found.items():
+        for (kind, line, key), (message, block, thread, more, times) in self._found.items():
             if times > 1:
                 message += f" ({times - 1} more {more}{'s' * (times > 2)})"
-            problems.append(Problem(kind, message, tuple(block), tuple(thread), line))
+            pair = self._pairs.get(key)
+            problems.append(Problem(kind, message, tuple(block), tuple(thread), line, pair))
         return sorted(problems, key=lambda p: p.line)

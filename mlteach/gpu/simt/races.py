@@ -24,8 +24,8 @@ class Races:
         self._touched: Columns | None = None
         self._guesses = np.empty(0, np.int64)  # places of loads that an atomic follows
 
-    def inside_blocks(self, c: Columns) -> list[int]:
-        """Report races in complete barrier intervals; return the rows of the racing pairs."""
+    def inside_blocks(self, c: Columns) -> None:
+        """Report races in complete barrier intervals."""
         origin, address = words(c.address, c.bytes)
         if len(origin) > len(c.address):
             c = c.pick(origin)._replace(address=address)
@@ -36,9 +36,8 @@ class Races:
         places = guess_places(key[at], c.thread[at], c.kind[at], c.place[at])
         self._guesses = np.union1d(self._guesses, places)
         c = self._with_guesses(c)
-        rows = self._report(c, at, key[at], c.thread[at], self._unordered(c))
+        self._report(c, at, key[at], c.thread[at], self._unordered(c))
         self._remember(c)
-        return origin[rows].tolist()
 
     def between_blocks(self) -> None:
         """Report races between blocks, at the end of the launch."""
@@ -46,24 +45,22 @@ class Races:
             c = self._with_guesses(self._touched)
             self._report(c, np.arange(len(c.kind)), self._unaliased(c.address), c.block, None)
 
-    def _report(self, c: Columns, at, key, who, unordered) -> list[int]:
+    def _report(self, c: Columns, at, key, who, unordered) -> None:
         """Report a clash for each group of rows `at` with one key; `unordered` None compares blocks."""
-        rows = []
+        found = 0
         order = np.argsort(key, kind="stable")
         begin = np.flatnonzero(np.diff(key[order], prepend=-1))
         if not len(begin):
-            return rows
+            return
         end = np.r_[begin[1:], len(key)]
         several = np.minimum.reduceat(who[order], begin) != np.maximum.reduceat(who[order], begin)
         for b, e in zip(begin[several].tolist(), end[several].tolist(), strict=True):
             pair = first_clash(c, at[order[b:e]].tolist(), who[order[b:e]].tolist(), unordered)
             if pair:
-                sides = [tuple(int(x[r]) for x in (c.kind, c.place, c.block, c.thread)) for r in pair]
-                self.machine.problems.race(*sides, int(c.address[pair[0]]), unordered is None)
-                rows += pair
-            if len(rows) == 2 * REPORTED:
-                break
-        return rows
+                self.machine.problems.race(c.pick(pair), between_blocks=unordered is None)
+                found += 1
+            if found == REPORTED:
+                return
 
     def _with_guesses(self, c: Columns) -> Columns:
         guess = (c.kind == LOAD) & np.isin(c.place, self._guesses)

@@ -46,6 +46,8 @@ class Problem:
         (x, y, z) of the first thread that showed it; for a race, of the thread that writes.
     line : int
         Source line of that thread.
+    pair : numpy.ndarray or None
+        For a race, its two accesses (dtype `ACCESS`, no instruction number), the write first.
     """
 
     kind: str
@@ -53,6 +55,7 @@ class Problem:
     block: tuple[int, int, int]
     thread: tuple[int, int, int]
     line: int
+    pair: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.kind}: {self.message}"
@@ -101,7 +104,7 @@ class Trace:
     problems : list of Problem
         By source line; the same ones in the same order in every run.
     accesses : numpy.ndarray
-        The first accesses in full (dtype `ACCESS`), and those of every race found: what `picture` draws.
+        The first accesses in full (dtype `ACCESS`): what `picture` draws.
     arrays : list of ArrayInfo
         The arrays that `accesses` speaks of.
     """

@@ -1,0 +1,246 @@
+"""Pictures of a trace: a warp laid on memory, the banks of shared memory, threads in time. Figures and text.
+
+Each figure has a twin that says the same in words, for terminals and screen readers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mlteach.gpu.simt.counts import BANK_BYTES, BANKS, SECTOR, WARP
+from mlteach.gpu.simt.log import ATOMIC, LOAD, STORE
+from mlteach.gpu.simt.trace import Trace
+
+LANE_COLOUR, IDLE_COLOUR, BAD_COLOUR = "#0072b2", "#d9d9d9", "#d62728"
+VERBS = {LOAD: "loads", STORE: "stores", ATOMIC: "atomics"}
+MARKS = {LOAD: "o", STORE: "s", ATOMIC: "D"}
+LETTERS = {LOAD: "r", STORE: "W", ATOMIC: "A"}
+
+
+class WarpAccess(NamedTuple):
+    """What the lanes of one warp touch together."""
+
+    array: str
+    kind: int
+    line: int
+    lanes: np.ndarray
+    offsets: np.ndarray  # bytes from the start of the array
+    bytes: int
+
+
+def warp_access(trace: Trace, line: int, *, kind: str = "loads", space: str = "global", number: int = 0):
+    """Return an access of a warp.
+
+    Parameters
+    ----------
+    trace : Trace
+        Of the launch.
+    line : int
+        Source line of the access.
+    kind : "loads" or "stores"
+        Which accesses of that line.
+    space : "global" or "shared"
+        Which memory.
+    number : int
+        Which of them, in the order of the run; the first warp's first access is 0.
+
+    Raises
+    ------
+    ValueError
+        When the trace kept no such access.
+    """
+    spaces = np.array([a.space == space for a in trace.arrays] or [False])
+    a = trace.accesses
+    code = next(k for k, verb in VERBS.items() if verb == kind)
+    a = a[(a["line"] == line) & (a["kind"] == code) & spaces[a["array"]]]
+    numbers = list(dict.fromkeys(a["instruction"].tolist()))
+    if number >= len(numbers):
+        raise ValueError(
+            f"line {line} has {len(numbers)} {space} {kind} of warps in this trace, none with number {number}"
+        )
+    a = a[a["instruction"] == numbers[number]]
+    name = trace.arrays[a["array"][0]].name
+    return WarpAccess(name, code, line, a["thread"] % WARP, a["offset"], int(a["bytes"][0]))
+
+
+def touched_sectors(access: WarpAccess) -> np.ndarray:
+    """Return the numbers of the 32-byte sectors that a warp touches, counted from the start of the array."""
+    return np.unique(access.offsets // SECTOR)
+
+
+def warp_on_memory(ax, access: WarpAccess, most: int = 48):
+    """Draw the lanes of a warp above the sectors of memory that they touch.
+
+    A row of lanes, a row of sectors, a line from each lane to its bytes; a gap in the row of sectors stands
+    for memory in between. At most `most` sectors are drawn. Takes and returns an Axes.
+    """
+    from matplotlib.patches import Rectangle
+
+    sectors = touched_sectors(access)[:most]
+    place = np.arange(len(sectors)) + np.cumsum(np.diff(sectors, prepend=sectors[0] - 1) > 1) * 0.3
+    width = place[-1] + 1
+    for x in place:
+        ax.add_patch(Rectangle((x, 0), 0.94, 0.3, color=LANE_COLOUR, alpha=0.25, lw=0))
+    for lane, offset in zip(access.lanes, access.offsets, strict=True):
+        at = np.searchsorted(sectors, offset // SECTOR)
+        if at < len(sectors):
+            x, from_x = place[at] + (offset % SECTOR) / SECTOR * 0.94, (lane + 0.5) * width / WARP
+            size = access.bytes / SECTOR * 0.94
+            ax.add_patch(Rectangle((x, 0), size, 0.3, color=LANE_COLOUR, lw=0))
+            ax.plot([from_x, x + size / 2], [1, 0.3], color=LANE_COLOUR, lw=0.7)
+    for lane in range(WARP):
+        colour = LANE_COLOUR if lane in access.lanes else IDLE_COLOUR
+        box = Rectangle((lane * width / WARP, 1), 0.85 * width / WARP, 0.2, color=colour, lw=0)
+        ax.add_patch(box)
+    ax.text(0, 1.27, "lanes 0 to 31", va="bottom")
+    ax.text(0, -0.07, f"{access.array}: {len(touched_sectors(access))} sectors of 32 bytes", va="top")
+    ax.set(xlim=(-0.1, width + 0.1), ylim=(-0.35, 1.5))
+    ax.axis("off")
+    return ax
+
+
+def warp_on_memory_text(access: WarpAccess) -> str:
+    """Say which sectors the lanes of a warp touch, one line each."""
+    sectors = touched_sectors(access)
+    useful = len(np.unique(access.offsets)) * access.bytes
+    lines = [
+        f"line {access.line}: {len(access.lanes)} lanes {VERBS[access.kind][:-1]} {access.array} "
+        f"in {len(sectors)} sectors, {useful} of {len(sectors) * SECTOR} bytes used"
+    ]
+    for sector in sectors:
+        lanes = access.lanes[access.offsets // SECTOR == sector]
+        lines.append(f"  bytes {sector * SECTOR:>6} to {sector * SECTOR + SECTOR - 1:>6}: {_span(lanes)}")
+    return "\n".join(lines)
+
+
+def bank_words(access: WarpAccess) -> list[list[int]]:
+    """Return, for each of the 32 banks, the different words that a warp wants from it, in order."""
+    first = np.unique(access.offsets // BANK_BYTES)
+    words = np.unique(np.concatenate([first + i for i in range(max(1, access.bytes // BANK_BYTES))]))
+    return [words[words % BANKS == bank].tolist() for bank in range(BANKS)]
+
+
+def banks(ax, access: WarpAccess):
+    """Draw how many different words each bank must deliver; more than one is a conflict, in red."""
+    counts = [len(words) for words in bank_words(access)]
+    narrow = access.bytes <= BANK_BYTES  # wider accesses go in parts, each with passes of its own
+    bad = [c > 1 and narrow for c in counts]
+    ax.bar(range(BANKS), counts, color=[BAD_COLOUR if b else LANE_COLOUR for b in bad], width=0.85)
+    ax.set(xlabel="bank", ylabel="different words", xlim=(-0.6, BANKS - 0.4), xticks=range(0, BANKS, 4))
+    ax.set_ylim(0, max(*counts, 2) * 1.1)
+    ax.set_title(f"{access.array}, line {access.line}", loc="left")
+    return ax
+
+
+def banks_text(access: WarpAccess) -> str:
+    """Say how many banks a warp uses, and how many words the busiest must deliver."""
+    counts = [len(words) for words in bank_words(access)]
+    used = sum(c > 0 for c in counts)
+    return (
+        f"line {access.line}: {len(access.lanes)} lanes use {used} of {BANKS} banks of {access.array}; "
+        f"the busiest delivers {max(counts)} different words"
+    )
+
+
+class Moment(NamedTuple):
+    """An access in a space-time diagram: in which row (block, thread), at which step."""
+
+    row: tuple[int, int]
+    step: int
+    kind: int
+    racy: bool
+
+
+def moments(trace: Trace, problem: int = 0, threads: int = 8) -> tuple[list[Moment], list[int], str]:
+    """Return what a space-time diagram shows.
+
+    Parameters
+    ----------
+    trace : Trace
+        Of a launch with a race.
+    problem : int
+        Which of its races, the first is 0.
+    threads : int
+        How many threads of each block: the racing ones and their neighbours.
+
+    Returns
+    -------
+    (list of Moment, list of int, str)
+        Accesses to the racing array in the barrier interval of the race, the one before and the one after;
+        the steps at which barriers lie; the element. Lanes of a warp run in step: one instruction, one step.
+    """
+    races = [p for p in trace.problems if p.kind == "race"]
+    if problem >= len(races):
+        raise ValueError(f"the trace has {len(races)} races: number {problem} is not there")
+    pair = races[problem].pair
+    shown, barriers = [], set()
+    for block in sorted(set(pair["block"].tolist())):
+        mine = pair[pair["block"] == block]
+        a = trace.accesses
+        a = a[(a["block"] == block) & np.isin(a["array"], pair["array"])]
+        a = a[np.abs(a["interval"] - mine["interval"][0]) <= 1]
+        near = sorted(set(a["thread"].tolist()), key=lambda t: (np.abs(mine["thread"] - t).min(), t))[
+            :threads
+        ]
+        a = a[np.isin(a["thread"], near)]
+        intervals = np.unique(a["interval"]).tolist()
+        order = list(dict.fromkeys(zip(a["interval"].tolist(), a["instruction"].tolist(), strict=True)))
+        order.sort(key=lambda at: at[0])  # within an interval, as the first thread met them
+        step = {instruction: n + intervals.index(i) for n, (i, instruction) in enumerate(order)}
+        barriers |= {min(step[n] for i, n in order if i == later) - 1 for later in intervals[1:]}
+        same = [n for n in a.dtype.names if n not in ("instruction", "bytes")]
+        racy = np.isin(a[same], mine[same])
+        for access, red in zip(a, racy.tolist(), strict=True):
+            row = (block, int(access["thread"]))
+            shown.append(Moment(row, step[int(access["instruction"])], int(access["kind"]), red))
+    element = trace.arrays[pair["array"][0]].element(int(pair["offset"][0]))
+    return shown, sorted(barriers), element
+
+
+def space_time(ax, trace: Trace, problem: int = 0, threads: int = 8):
+    """Draw threads in space and time: accesses as marks, barriers as lines, the racing pair in red.
+
+    Parameters are those of `moments`. Takes and returns an Axes.
+    """
+    shown, barriers, element = moments(trace, problem, threads)
+    rows = {row: n for n, row in enumerate(sorted({m.row for m in shown}))}
+    for kind, mark in MARKS.items():
+        for racy, colour, size in ((False, "#7f7f7f", 45), (True, BAD_COLOUR, 110)):
+            some = [m for m in shown if (m.kind, m.racy) == (kind, racy)]
+            x, y = [m.step for m in some], [rows[m.row] for m in some]
+            ax.scatter(x, y, marker=mark, s=size, color=colour, zorder=2 + racy)
+    pair = [(m.step, rows[m.row]) for m in shown if m.racy]
+    if pair:
+        ax.plot(*zip(*pair, strict=True), color=BAD_COLOUR, lw=1.5, zorder=3)
+    for step in barriers:
+        ax.axvline(step, color="black", lw=2)
+        ax.text(step, -0.65, "barrier", ha="center", va="bottom")
+    several = len({block for block, _ in rows}) > 1
+    names = [f"block {b}, {t}" if several else t for b, t in rows]
+    ax.set(xlabel="step", ylabel="thread", yticks=range(len(rows)), yticklabels=names, xticks=[])
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_title(f"race on {element}: circles read, squares write", loc="left", pad=18)
+    return ax
+
+
+def space_time_text(trace: Trace, problem: int = 0, threads: int = 8) -> str:
+    """Draw the same with letters: r reads, W writes, A updates atomically, | is a barrier, ! the race."""
+    shown, barriers, element = moments(trace, problem, threads)
+    width = max([m.step for m in shown] + barriers, default=-1) + 1
+    lines = [f"race on {element} (r reads, W writes, A atomic, | barrier, ! the racing pair)"]
+    for row in sorted({m.row for m in shown}):
+        cells = ["|  " if step in barriers else ".  " for step in range(width)]
+        for m in sorted((m for m in shown if m.row == row), key=lambda m: m.racy):
+            cells[m.step] = LETTERS[m.kind] + ("! " if m.racy else "  ")
+        lines.append(f"block {row[0]} thread {row[1]:>4}  " + "".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _span(lanes: np.ndarray) -> str:
+    """Return lanes as a short text."""
+    lanes = sorted(set(lanes.tolist()))
+    if len(lanes) > 2 and lanes[-1] - lanes[0] == len(lanes) - 1:
+        return f"lanes {lanes[0]} to {lanes[-1]}"
+    return f"lane{'s' if len(lanes) > 1 else ''} {', '.join(map(str, lanes))}"
