@@ -120,6 +120,7 @@ KERNELS: Mapping[str, Kernel] = _Ladder(
         "tiled": "mlteach.matmul.tiled",
         "packed": "mlteach.matmul.tiled",
         "simd": "mlteach.matmul.simd",
+        "c": "mlteach.matmul.native",
         "blas": "mlteach.matmul.native",
     }
 )

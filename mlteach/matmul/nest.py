@@ -4,6 +4,9 @@ After K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplic
 as (address, bytes from row to row, bytes from column to column); one of its two strides is the size of a number.
 """
 
+import zlib
+from pathlib import Path
+
 from numba import njit, prange
 
 from mlteach.matmul.micro import MR, NV, PACKED_MR, PACKED_NV, micro
@@ -11,6 +14,11 @@ from mlteach.matmul.pack import pack_columns, pack_rows
 from mlteach.matmul.vector_ir import PROCESSOR
 
 WIDTH = PROCESSOR.width  # bytes of a vector
+
+# Numba's cache on disk looks at the file of a compiled function, not at the files of what it calls. So this number
+# stands for all of them: it is a constant of both functions that are cached, and thereby part of their keys.
+_SOURCES = [Path(__file__).with_name(f"{name}.py") for name in ("vector_ir", "micro", "pack", "nest")]
+REVISION = zlib.crc32(b"".join(source.read_bytes() for source in _SOURCES))
 
 
 @njit(nogil=True)
@@ -131,13 +139,17 @@ def packed(zero, size, a, b, out, shape, blocks, space):
                         ahead += kc // 4 * 64
 
 
-@njit(nogil=True, cache=True)
-def alone(zero, size, a, b, out, shape, blocks, space, in_place):
-    """The whole product on the calling thread; `in_place` says whether `a` is read where it lies."""
-    if in_place:
-        direct(zero, size, a, b, out, shape, blocks, space)
-    else:
-        packed(zero, size, a, b, out, shape, blocks, space)
+def _alone(revision):
+    @njit(nogil=True, cache=True)
+    def alone(zero, size, a, b, out, shape, blocks, space, in_place):
+        """The whole product on the calling thread; `in_place` says whether `a` is read where it lies."""
+        revision  # noqa: B018
+        if in_place:
+            direct(zero, size, a, b, out, shape, blocks, space)
+        else:
+            packed(zero, size, a, b, out, shape, blocks, space)
+
+    return alone
 
 
 @njit(nogil=True)
@@ -146,18 +158,25 @@ def cut(total, parts, part, unit):
     return total if part == parts else total * part // parts // unit * unit
 
 
-@njit(parallel=True, nogil=True, cache=True)
-def shared(zero, size, a, b, out, shape, blocks, space, room, in_place, grid):
-    """Cut `out` into a grid of parts, and compute each alone, with `room` bytes of the workspace for itself."""
-    m, k, n = shape
-    down, across = grid
-    for t in prange(down * across):
-        i, j = t // across, t % across
-        top, bottom = cut(m, down, i, MR), cut(m, down, i + 1, MR)
-        left, right = cut(n, across, j, WIDTH // size), cut(n, across, j + 1, WIDTH // size)
-        if top < bottom and left < right:
-            part_a = (a[0] + top * a[1], a[1], a[2])
-            part_b = (b[0] + left * b[2], b[1], b[2])
-            part_out = (out[0] + top * out[1] + left * size, out[1], out[2])
-            part = (bottom - top, k, right - left)
-            alone(zero, size, part_a, part_b, part_out, part, blocks, space + t * room, in_place)
+def _shared(revision):
+    @njit(parallel=True, nogil=True, cache=True)
+    def shared(zero, size, a, b, out, shape, blocks, space, room, in_place, grid):
+        """Cut `out` into a grid of parts and compute each alone, with `room` bytes of workspace for itself."""
+        revision  # noqa: B018
+        m, k, n = shape
+        down, across = grid
+        for t in prange(down * across):
+            i, j = t // across, t % across
+            top, bottom = cut(m, down, i, MR), cut(m, down, i + 1, MR)
+            left, right = cut(n, across, j, WIDTH // size), cut(n, across, j + 1, WIDTH // size)
+            if top < bottom and left < right:
+                part_a = (a[0] + top * a[1], a[1], a[2])
+                part_b = (b[0] + left * b[2], b[1], b[2])
+                part_out = (out[0] + top * out[1] + left * size, out[1], out[2])
+                part = (bottom - top, k, right - left)
+                alone(zero, size, part_a, part_b, part_out, part, blocks, space + t * room, in_place)
+
+    return shared
+
+
+alone, shared = _alone(REVISION), _shared(REVISION)

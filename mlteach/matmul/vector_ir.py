@@ -136,8 +136,11 @@ def repeat(builder, times, start: list, step: Callable) -> list:
     builder.cbranch(builder.icmp_signed(">", times, index(0)), body, after)
     builder.position_at_end(body)
     carried = [builder.phi(value.type) for value in (times, *start)]
-    left = builder.sub(carried[0], index(1))
-    grown = [left, *step(carried[1:])]
+    grown = step(carried[1:])
+    left = builder.sub(
+        carried[0], index(1)
+    )  # last: before the step it makes LLVM reorder the loads, and spill
+    grown = [left, *grown]
     last = builder.block
     builder.cbranch(builder.icmp_signed(">", left, index(0)), body, after)
     for phi, first, following in zip(carried, (times, *start), grown, strict=True):
@@ -176,6 +179,7 @@ def emitted(write: Callable) -> Callable:
                     function = ir.Function(builder.module, kind, name)
                     function.linkage = "internal"
                     function.attributes.add("noinline")
+                    function.attributes.add("nounwind")
                     body = ir.IRBuilder(function.append_basic_block())
                     write(body, Lanes(builder.module, context.get_value_type(zero)), function.args, *shape)
                     body.ret_void()
