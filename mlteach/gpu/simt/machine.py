@@ -24,8 +24,8 @@ from mlteach.gpu.simt.trace import EndlessLoop, KernelError, Trace
 FLUSH = 1 << 18  # accesses after which complete barrier intervals are analysed
 THREAD_STEPS = 4_000_000  # loop iterations of one thread without waiting: more is an endless loop
 SAME_STEPS = 250_000  # the same, when all that time no variable of the thread has changed
-BLOCK_STEPS = 40_000_000  # steps of a block in all; a wait counts as WAIT_STEPS
-WAIT_STEPS = 200
+BLOCK_STEPS = 20_000_000  # steps of a block in all; a wait counts as WAIT_STEPS
+WAIT_STEPS = 100
 NUMBERS = (int, float, complex, np.generic)
 COUNTS = (
     "global_loads", "global_stores", "load_sectors", "store_sectors",

@@ -38,7 +38,7 @@ class Problems:
         message = f"{array.name}[{shown}] is outside {array.name}, which has {extent}"
         if any(i < 0 for i in numbers):
             message += "; Numba counts a negative index from the end, CUDA C++ would read before the array"
-        self.add("out of bounds", array.name, message)
+        self.add("out of bounds", (array.name, any(i < 0 for i in numbers)), message)
         if all(isinstance(i, slice) or -n <= i < n for i, n in zip(index, shape, strict=False)):
             return tuple(
                 i if isinstance(i, slice) else int(i) % n for i, n in zip(index, shape, strict=False)
