@@ -19,8 +19,8 @@ OPTIONS = [["/O2"]] if sys.platform == "win32" else [[*NATIVE], ["-O3"]]  # the 
 def build(name: str, declarations: str, source: str) -> ModuleType:
     """Compile C into an extension module, or find the one that was compiled before.
 
-    Two processes may do so at the same time: each compiles in a folder of its own, and the finished file takes its
-    name in one step.
+    Two processes may do so at the same time: each compiles in a folder of its own, and the finished file
+    takes its name in one step.
 
     Parameters
     ----------
@@ -70,8 +70,9 @@ def _compile(name: str, declarations: str, source: str, folder: str) -> str:
         except Exception as error:  # the compiler's own kind, which lives where setuptools puts it
             problem = error
     raise RuntimeError(
-        f"kernel 'c' needs a C compiler and Python's header files, and compiling failed ({problem}): install them "
-        "(build-essential and python3-dev, Xcode's command line tools, or Visual Studio's build tools)"
+        "kernel 'c' needs a C compiler and Python's header files, and compiling failed "
+        f"({problem}): install build-essential and python3-dev, Xcode's command line tools, or Visual Studio's "
+        "build tools"
     ) from problem
 
 

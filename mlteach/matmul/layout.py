@@ -1,7 +1,7 @@
 """Arrays in the few orders that compiled loops are made for.
 
-Numba compiles a kernel anew for every combination of element type, order and writability. Here a rung gets `b`
-and `out` row by row and `a` row by row or column by column, so that two versions per type are enough.
+Numba compiles a kernel anew for every combination of element type, order and writability. Here a rung gets
+`b` and `out` row by row and `a` row by row or column by column, so that two versions per type are enough.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ import numpy as np
 def in_order(kernel: Callable) -> Callable:
     """Make `run(a, b, out, threads)` for any strides from `kernel(a, b, out, threads)` for the plain ones.
 
-    An operand in another order is copied first, and a result in another order afterwards. A transposed `a` stays
-    as it is: a rung reads each of its numbers once, so a copy would cost as much as it saves.
+    An operand in another order is copied first, and a result in another order afterwards. A transposed `a`
+    stays as it is: a rung reads each of its numbers once, so a copy would cost as much as it saves.
     """
 
     def run(a, b, out, threads):

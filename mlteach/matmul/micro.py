@@ -2,9 +2,9 @@
 
 from mlteach.matmul.vector_ir import POINTER, PROCESSOR, at, emitted, index, repeat, spread
 
-# A tile of MR rows by NV vectors needs MR * NV registers for its sums, NV for a row of `b` and one for a number
-# of `a`. Few rows and many vectors load less per multiply-add, and want `a` packed; read where it lies, `a` costs
-# less per row when there are many.
+# A tile of MR rows by NV vectors needs MR * NV registers for its sums, NV for a row of `b` and one for a
+# number of `a`. Few rows and many vectors load less per multiply-add, and want `a` packed; read where it
+# lies, `a` costs less per row when there are many.
 if PROCESSOR.registers == 32:
     MR, NV = 12, 2  # 24 + 2 + 1 registers
     PACKED_MR, PACKED_NV = 8, 3  # 24 + 3 + 1
@@ -18,10 +18,10 @@ LINE = 64  # bytes that a prefetch brings
 def micro(builder, lanes, arguments, rows, vectors, packed):
     """Write or add a tile of `out`: `rows` rows of `a` times a packed panel of `b`.
 
-    Made for the rows and vectors of a tile, and whether `a` is packed (its `rows` numbers of each step
-    next to each other) or read where it lies (the numbers of each row next to each other). The arguments are k,
-    a, the stride of its rows, b, out, the stride of its rows, the rows and columns of `out` that exist, whether to
-    add to what is there, and what to prefetch, a line every few steps.
+    Made for the rows and vectors of a tile, and whether `a` is packed (its `rows` numbers of each step next
+    to each other) or read where it lies (the numbers of each row next to each other). The arguments are k,
+    a, the stride of its rows, b, out, the stride of its rows, the rows and columns of `out` that exist,
+    whether to add to what is there, and what to prefetch, a line every few steps.
     """
     k, a, a_row, b, out, out_row, m, n, add, ahead = arguments
     a, b, out, ahead = (builder.inttoptr(address, POINTER) for address in (a, b, out, ahead))

@@ -1,7 +1,8 @@
 """The loops around the micro-kernel: which block of which operand waits in which cache.
 
-After K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). An operand is given
-as (address, bytes from row to row, bytes from column to column); one of its two strides is the size of a number.
+After K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). An operand is
+given as (address, bytes from row to row, bytes from column to column); one of its two strides is the size
+of a number.
 """
 
 import zlib
@@ -15,8 +16,9 @@ from mlteach.matmul.vector_ir import PROCESSOR
 
 WIDTH = PROCESSOR.width  # bytes of a vector
 
-# Numba's cache on disk looks at the file of a compiled function, not at the files of what it calls. So this number
-# stands for all of them: it is a constant of both functions that are cached, and thereby part of their keys.
+# Numba's cache on disk looks at the file of a compiled function, not at the files of what it calls. So this
+# number stands for all of them: it is a constant of both functions that are cached, and thereby part of
+# their keys.
 _SOURCES = [Path(__file__).with_name(f"{name}.py") for name in ("vector_ir", "micro", "pack", "nest")]
 REVISION = zlib.crc32(b"".join(source.read_bytes() for source in _SOURCES))
 
@@ -108,7 +110,7 @@ def direct(zero, size, a, b, out, shape, blocks, space):
 def packed(zero, size, a, b, out, shape, blocks, space):
     """Pack both: a block of `a` is in the second-level cache, and panel after panel of `b` passes by.
 
-    Each panel of `b` meets every panel of the block. Meanwhile the next one is fetched, a line every few steps.
+    Each panel of `b` meets every panel of the block, while the next is fetched, a line every few steps.
     """
     (a, a_row, a_column), (b, b_row, b_column), (out, out_row, _) = a, b, out
     m, k, n = shape
@@ -161,7 +163,7 @@ def cut(total, parts, part, unit):
 def _shared(revision):
     @njit(parallel=True, nogil=True, cache=True)
     def shared(zero, size, a, b, out, shape, blocks, space, room, in_place, grid):
-        """Cut `out` into a grid of parts and compute each alone, with `room` bytes of workspace for itself."""
+        """Cut `out` into a grid of parts and compute each alone, in a workspace of `room` bytes."""
         revision  # noqa: B018
         m, k, n = shape
         down, across = grid

@@ -1,8 +1,8 @@
 """Packing: copy a panel of a matrix so that the micro-kernel reads it from first to last.
 
-A packed panel holds, step by step, the numbers that the micro-kernel needs at that step: for `b` some vectors of
-them, for `a` one for each row of the tile. Past the edge of the matrix it holds zeros. Both functions store whole
-vectors, so up to one vector behind the panel is overwritten.
+A packed panel holds, step by step, the numbers that the micro-kernel needs at that step: for `b` some
+vectors of them, for `a` one for each row of the tile. Past the edge of the matrix it holds zeros. Both
+functions store whole vectors, so up to one vector behind the panel is overwritten.
 """
 
 from llvmlite import ir

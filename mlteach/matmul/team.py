@@ -1,8 +1,8 @@
 """Numba's threads, made safe to share.
 
 Two things end a whole process: calling into Numba's simplest team of threads (`workqueue`) from two Python
-threads at once, and calling into an OpenMP team that was started before a fork. Here the first waits its turn,
-and the second runs on one thread.
+threads at once, and calling into an OpenMP team that was started before a fork. Here the first waits its
+turn, and the second runs on one thread.
 """
 
 import functools

@@ -1,8 +1,8 @@
 """Vector instructions from Python: LLVM code, written with a builder, for the processor at hand.
 
-Numba turns a loop into vectors where it can prove that it may. A micro-kernel leaves nothing to prove: it says
-which vectors there are, keeps its sums in registers and names every load. What is here puts such code into a
-function that Numba compiles. Addresses are integers, and strides are in bytes.
+Numba turns a loop into vectors where it can prove that it may. A micro-kernel leaves nothing to prove: it
+says which vectors there are, keeps its sums in registers and names every load. What is here puts such code
+into a function that Numba compiles. Addresses are integers, and strides are in bytes.
 """
 
 import functools
@@ -84,7 +84,7 @@ class Lanes:
         return builder.call(function, arguments)
 
     def multiply_add(self, builder, x, y, total):
-        """x * y + total: one instruction where the processor has it, otherwise two."""
+        """Multiply and add, x * y + total: one instruction where the processor has it, otherwise two."""
         return self._call(builder, f"llvm.fmuladd.{self.suffix}", self.vector, [x, y, total])
 
     def masks(self, builder, columns, vectors: int):
@@ -157,9 +157,9 @@ def repeat(builder, times, start: list, step: Callable) -> list:
 def emitted(write: Callable) -> Callable:
     """Turn a function that writes code into a maker of functions that compiled Python can call.
 
-    ``write(builder, lanes, arguments, *shape)`` writes a body. Then ``write(*shape)`` makes the function with that
-    body, which compiled code calls as ``f(zero, arguments)``: `zero` is a number of the element type, and the
-    arguments are a tuple of integers.
+    ``write(builder, lanes, arguments, *shape)`` writes a body. Then ``write(*shape)`` makes the function
+    with that body, which compiled code calls as ``f(zero, arguments)``: `zero` is a number of the element
+    type, and the arguments are a tuple of integers.
     """
 
     @functools.wraps(write)

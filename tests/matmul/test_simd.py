@@ -1,0 +1,223 @@
+"""The simd rung at every edge of its tiles and blocks, and what it does to the process around it."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numba import njit, types
+
+from mlteach.matmul import matmul, nest, simd
+from mlteach.matmul.micro import MR, NV, PACKED_MR, PACKED_NV, UNROLL, micro
+from mlteach.matmul.vector_ir import PROCESSOR
+
+from .test_contract import DTYPES, assert_product, operands
+
+IN_PLACE = {"IN_PLACE_N": 10**9}
+PACKED = {"IN_PLACE_N": 0, "IN_PLACE_A": 0}
+TINY_BLOCKS = {"KC": 8 * 11, "NC": 70, "PACKED_MC": 2 * PACKED_MR + 1, "PACKED_NC": 70}
+
+
+@pytest.fixture
+def settings_of_simd(monkeypatch):
+    def change(**values):
+        for name, value in values.items():
+            monkeypatch.setattr(simd, name, value)
+
+    return change
+
+
+def around(*sizes):
+    return sorted({size + d for size in sizes for d in (-1, 0, 1) if size + d > 0})
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("way", [IN_PLACE, PACKED], ids=["in place", "packed"])
+def test_every_remainder_of_the_tile(way, dtype, settings_of_simd):
+    settings_of_simd(**way)
+    lanes = PROCESSOR.width // np.dtype(dtype).itemsize
+    columns = range(1, (NV if way is IN_PLACE else PACKED_NV) * lanes + 2)
+    for m in range(1, 2 * max(MR, PACKED_MR) + 2):
+        a, b = operands((m, UNROLL + m % UNROLL, columns[-1]), dtype)
+        for n in (1, lanes, lanes + 1, columns[m % len(columns)], columns[-1]):
+            assert_product(matmul(a, b[:, :n], kernel="simd"), a, b[:, :n])
+    for n in columns:
+        a, b = operands((MR + 1, UNROLL, n), dtype)
+        assert_product(matmul(a, b, kernel="simd"), a, b)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("way", [IN_PLACE, PACKED], ids=["in place", "packed"])
+def test_around_every_block(way, dtype, settings_of_simd):
+    settings_of_simd(**way, **TINY_BLOCKS)
+    kc = TINY_BLOCKS["KC"] // np.dtype(dtype).itemsize
+    for k in (*range(1, 2 * UNROLL + 2), *around(kc, 2 * kc)):
+        a, b = operands((MR + 3, k, 37), dtype)
+        assert_product(matmul(a, b, kernel="simd"), a, b)
+    for m in around(TINY_BLOCKS["PACKED_MC"], 3 * MR):
+        for n in around(TINY_BLOCKS["NC"], 2 * TINY_BLOCKS["NC"]):
+            a, b = operands((m, kc + 1, n), dtype)
+            assert_product(matmul(a, b, kernel="simd"), a, b)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_default_blocks(dtype):
+    for shape in [(130, 1030, 100), (290, 1030, 300), (130, 20, 2070)]:
+        a, b = operands(shape, dtype)
+        assert_product(matmul(a, b, kernel="simd"), a, b)
+        assert_product(matmul(b.T, a.T, kernel="simd"), b.T, a.T)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("way", [IN_PLACE, PACKED], ids=["in place", "packed"])
+def test_nothing_strange_leaks_over_an_edge(way, dtype, settings_of_simd):
+    """Infinity times the zeros that fill a panel is NaN: it must stay outside the result."""
+    settings_of_simd(**way, **TINY_BLOCKS)
+    for shape in [(1, 5, 1), (MR + 1, 3, 5), (2 * MR - 1, 13, 35)]:
+        a, b = operands(shape, dtype)
+        a[-1, -1], b[0, -1] = np.inf, -np.inf
+        with np.errstate(invalid="ignore"):
+            expected = a @ b
+        frame = np.full((shape[0] + 2, shape[2] + 2), 7, dtype)
+        got = matmul(a, b, kernel="simd", out=frame[1:-1, 1:-1])
+        assert np.array_equal(np.isnan(got), np.isnan(expected))
+        assert np.array_equal(np.isinf(got), np.isinf(expected))
+        assert (frame[[0, -1]] == 7).all()
+        assert (frame[:, [0, -1]] == 7).all()
+
+
+def test_what_out_held_is_not_read(settings_of_simd):
+    settings_of_simd(**TINY_BLOCKS)
+    for way in (IN_PLACE, PACKED):
+        settings_of_simd(**way)
+        a, b = operands((15, 40, 40), "float32")
+        out = np.full((15, 40), np.nan, "float32")
+        assert_product(matmul(a, b, kernel="simd", out=out), a, b)
+
+
+def strided(array, row_step, column_step, fortran, before):
+    """The array as a view with these steps into a larger one that is filled with NaN."""
+    m, n = array.shape
+    shape = (m * abs(row_step) + before, n * abs(column_step) + before)
+    frame = np.full(shape, np.nan, array.dtype, order="F" if fortran else "C")
+    view = frame[before:, before:][:: abs(row_step), :: abs(column_step)][:m, :n]
+    view = view[:: np.sign(row_step), :: np.sign(column_step)]
+    view[...] = array
+    return view, frame
+
+
+steps = st.tuples(*[st.sampled_from([1, 1, 1, -1, 2, -3])] * 2, st.booleans(), st.integers(0, 2))
+
+
+@given(
+    st.tuples(*[st.integers(1, 60)] * 3),
+    st.tuples(steps, steps, steps),
+    st.sampled_from(DTYPES),
+    st.sampled_from([IN_PLACE, PACKED]),
+    st.tuples(st.integers(1, 20), st.integers(1, 90), st.integers(1, 30)),
+    st.sampled_from([1, 2]),
+)
+def test_any_strides_blocks_and_threads(shape, layouts, dtype, way, blocks, threads):
+    a, b = operands(shape, dtype)
+    (view_a, _), (view_b, _) = strided(a, *layouts[0]), strided(b, *layouts[1])
+    out, frame = strided(np.zeros((shape[0], shape[2]), dtype), *layouts[2])
+    kc, nc, mc = blocks
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (
+            way | {"KC": 8 * kc, "NC": nc, "PACKED_NC": nc, "PACKED_MC": mc, "ALONE": 0}
+        ).items():
+            patch.setattr(simd, name, value)
+        matmul(view_a, view_b, kernel="simd", out=out, threads=threads)
+    assert_product(out.copy(), a, b)
+    out[...] = np.nan
+    assert np.isnan(frame).all(), "the kernel wrote beside out"
+
+
+@pytest.mark.parametrize(("m", "n", "threads", "grid"), [
+    (100, 100, 1, (1, 1)), (100, 10, 2, (2, 1)), (10, 100, 2, (1, 2)), (100, 100, 4, (2, 2)), (60000, 10, 6, (6, 1)),
+])  # fmt: skip
+def test_parts_have_short_edges(m, n, threads, grid):
+    assert simd._grid(m, n, threads) == grid
+
+
+def test_parts_cover_everything_once():
+    for total in (1, 5, 12, 13, 100):
+        for parts in (1, 2, 3, 16):
+            edges = [nest.cut(total, parts, part, 12) for part in range(parts + 1)]
+            assert edges[0] == 0
+            assert edges[-1] == total
+            assert edges == sorted(edges)
+
+
+def test_many_threads_on_few_rows(settings_of_simd):
+    settings_of_simd(ALONE=0)
+    a, b = operands((3, 9, 5), "float64")
+    out = np.empty((3, 5))
+    simd.simd(a, b, out, 16)
+    assert_product(out, a, b)
+
+
+def test_an_interrupt_leaves_the_workspace_and_the_rung_usable(monkeypatch):
+    a, b = operands((20, 20, 20), "float32")
+    spare = len(simd._spare)
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nest, "alone", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            matmul(a, b, kernel="simd", threads=1)
+    assert len(simd._spare) == max(1, spare)
+    assert_product(matmul(a, b, kernel="simd"), a, b)
+
+
+@pytest.mark.skipif(PROCESSOR.width < 32, reason="reads x86 instructions")
+@pytest.mark.parametrize("zero", [types.float32, types.float64])
+@pytest.mark.parametrize("shape", [(MR, NV, False), (PACKED_MR, PACKED_NV, True)])
+def test_sums_stay_in_registers(zero, shape):
+    tile = micro(*shape)
+
+    @njit
+    def call(zero, k, a, a_row, b, out, out_row, m, n, add, ahead):
+        tile(zero, (k, a, a_row, b, out, out_row, m, n, add, ahead))
+
+    call.compile((zero, *[types.int64] * 10))
+    (code,) = call.inspect_asm().values()
+    register = "zmm" if PROCESSOR.width == 64 else "ymm"
+    assert len(re.findall(rf"vfmadd\w+\s.*%{register}", code)) >= UNROLL * shape[0] * shape[1]
+    assert not re.findall(rf"%{register}\d+, -?\d*\(%rsp\)", code), "a sum went to memory and back"
+
+
+RUN = """
+import numpy as np
+from mlteach.matmul import matmul, nest
+for dtype in ("float32", "float64"):
+    for m, k, n in [(1, 1, 1), (13, 7, 33), (30, 50, 70), (5, 1100, 3), (300, 300, 300)]:
+        rng = np.random.default_rng(0)
+        a, b = rng.normal(size=(m, k)).astype(dtype), rng.normal(size=(k, n)).astype(dtype)
+        for x in (a, np.asfortranarray(a)):
+            for y in (b, np.asfortranarray(b)):
+                assert np.allclose(matmul(x, y, kernel="simd", threads=1), a @ b, rtol=1e-3, atol=1e-3)
+"""
+
+
+def test_a_second_process_compiles_nothing():
+    subprocess.run([sys.executable, "-c", RUN], check=True)
+    again = RUN + "assert sum(nest.alone.stats.cache_misses.values()) == 0, nest.alone.stats"
+    subprocess.run([sys.executable, "-c", again], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PROCESSOR.width < 32, reason="stands in for older x86 processors")
+@pytest.mark.parametrize(
+    ("cpu", "features", "width"), [("haswell", "+avx,+avx2,+fma", 32), ("x86-64", "+sse2", 16)]
+)
+def test_older_processors(cpu, features, width):
+    chosen = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features}
+    check = RUN + f"assert nest.WIDTH == {width}"
+    subprocess.run([sys.executable, "-c", check], check=True, env=os.environ | chosen)
