@@ -46,9 +46,7 @@ LAB = {
     "--ServerApp.ip": "127.0.0.1",
     "--ServerApp.root_dir": str(ROOT),
     "--ServerApp.answer_yes": "True",  # Ctrl-C stops it without a question
-    "--LabApp.news_url": "None",  # and nothing calls another server: no news, updates or extensions
-    "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-    "--LabApp.extension_manager": "readonly",
+    "--LabApp.app_settings_dir": str(ROOT / "tools" / "jupyterlab"),  # defaults that call no other server
 }
 
 

@@ -166,5 +166,6 @@ def picture(page, path):
     """Save a picture of a notebook from its first cell to its last."""
     height = page.locator(".jp-WindowedPanel-viewport").evaluate("panel => panel.scrollHeight")
     page.set_viewport_size({"width": WIDTH, "height": height + 150})
+    page.locator(".jp-WindowedPanel-outer").evaluate("panel => { panel.scrollTop = 0 }")
     page.wait_for_timeout(500)  # for what is drawn anew at the new size
     page.screenshot(path=path)
