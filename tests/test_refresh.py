@@ -119,7 +119,7 @@ def test_an_output_is_kept_while_a_reader_sees_the_same(write, kernel, old, new,
 def test_a_large_picture_is_no_work_for_the_patterns():
     picture = "iVBORw0KGgo" * 500_000  # minutes, if one of the patterns tries every place of it anew
     assert refresh.sanitised(picture) == picture
-    assert refresh.sanitised('in "/tmp/ipykernel_12/345.py", line 1') == "in CELL.py line 1"
+    assert refresh.sanitised("in /tmp/ipykernel_12/345.py, line 1") == "in CELL.py, line 1"
 
 
 def test_an_output_that_is_not_compared_is_kept_until_its_source_changes(write, kernel):
