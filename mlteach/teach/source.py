@@ -120,7 +120,7 @@ def source_of(obj: Callable | type) -> str:
 
 
 def marked_lines(fn: Callable) -> set[int]:
-    """The lines of a function's source that end in ``# <- changed``, counted from 1."""
+    """The lines of a function's source with a comment that begins ``# <- changed``, counted from 1."""
     return _marked_in(source_of(fn))
 
 
@@ -181,7 +181,7 @@ def _statements(fn: Callable) -> list[_Line]:
 
 
 def _marked_in(text: str) -> set[int]:
-    return {token.start[0] for token in _comments(text) if token.string.rstrip() == MARK}
+    return {token.start[0] for token in _comments(text) if token.string.startswith(MARK)}
 
 
 def _comments(text: str) -> list[tokenize.TokenInfo]:

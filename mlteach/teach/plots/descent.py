@@ -73,7 +73,7 @@ def cost_surface(
 
 @styled
 def descent_path(ax: Axes, path: ArrayLike, *, name: str | None = None, colour: str = ORANGE) -> Axes:
-    """Draw the steps of a descent over a surface that is already there; the picture keeps its limits.
+    """Draw the steps of a descent over a surface that is already there, within its limits.
 
     Parameters
     ----------
@@ -110,7 +110,6 @@ def descent_path(ax: Axes, path: ArrayLike, *, name: str | None = None, colour: 
         leaves = len(inside) if inside.all() else int(np.argmin(inside))
         words = f"step {leaves} leaves the picture"
         ax.text(0.99, 0.02, words, transform=ax.transAxes, ha="right", path_effects=HALO)
-    ax.set(xlim=limits[0], ylim=limits[1])
     return ax
 
 

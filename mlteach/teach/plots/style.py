@@ -74,7 +74,8 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 class Card(Figure):
     """A figure that a notebook shows where it is the value of a cell, once, and that pyplot never sees."""
 
-    @styled
+    savefig = styled(Figure.savefig)
+
     def png(self, scale: float = 2) -> bytes:
         """Draw the card as a PNG file.
 
