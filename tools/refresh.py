@@ -25,6 +25,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.output_widget import OutputWidget
 
+from mlteach.files import replacing
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 CELL_SECONDS = 300
@@ -194,16 +196,6 @@ def refreshed(saved, folder, fresh=False):
     return nbformat.from_dict(notebook)
 
 
-def replace(path, text):
-    """Write a file so that nobody ever finds half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
 def refresh(path, *, check=False, fresh=False):
     """Run one notebook and bring its file up to date.
 
@@ -231,7 +223,8 @@ def refresh(path, *, check=False, fresh=False):
     nbformat.validate(notebook)
     after = nbformat.writes(notebook).rstrip("\n") + "\n"
     if after != before and not check:
-        replace(path, after)
+        with replacing(path) as file:
+            file.write(after.encode())
     return after != before
 
 
