@@ -71,8 +71,8 @@ def _compile(name: str, declarations: str, source: str, folder: str) -> str:
             problem = error
     raise RuntimeError(
         "kernel 'c' needs a C compiler and Python's header files, and compiling failed "
-        f"({problem}): install build-essential and python3-dev, Xcode's command line tools, or Visual Studio's "
-        "build tools"
+        f"({problem}): install build-essential and python3-dev, Xcode's command line tools, "
+        "or Visual Studio's build tools"
     ) from problem
 
 

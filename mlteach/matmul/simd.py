@@ -15,7 +15,7 @@ IN_PLACE_N = 256  # up to so many columns, `a` is used too seldom to pay for its
 IN_PLACE_A = 1 << 20  # an `a` of up to so many bytes is in the second-level cache without being packed
 ALONE = 1 << 21  # up to so many multiply-adds, waking other threads costs more than they save
 
-_spare: list[np.ndarray] = []  # workspaces that nobody uses
+_spare: list[tuple[np.ndarray, int]] = []  # workspaces that nobody uses, each with its first aligned address
 
 
 def simd(a, b, out, threads):
@@ -35,15 +35,14 @@ def simd(a, b, out, threads):
         return
     (m, k), n = a.shape, b.shape[1]
     size = out.itemsize
-    a, b = _in_pieces(a), _in_pieces(b)
-    in_place = _stride(a, 1) == size and (n <= IN_PLACE_N or a.size * size <= IN_PLACE_A)
+    a, b = _operand(a), _operand(b)
+    in_place = a[2] == size and (n <= IN_PLACE_N or m * k * size <= IN_PLACE_A)
     blocks = (KC // size, PACKED_MC, NC if in_place else PACKED_NC)
-    grid = _grid(m, n, threads if m * k * n > ALONE and team.usable() else 1)
+    grid = _grid(m, n, threads) if m * k * n > ALONE and team.usable() else (1, 1)
     room = _room(blocks, k, size)
     space = _workspace(room * grid[0] * grid[1])
     try:
-        start = -(-_address(space) // PROCESSOR.width) * PROCESSOR.width
-        plan = (out.dtype.type(0), size, _operand(a), _operand(b), _operand(out), (m, k, n), blocks, start)
+        plan = (out.dtype.type(0), size, a[:3], b[:3], _operand(out)[:3], (m, k, n), blocks, space[1])
         if grid == (1, 1):
             nest.alone(*plan, in_place)
         else:
@@ -57,17 +56,19 @@ def _stride(x, axis: int) -> int:
     return x.strides[axis] if x.shape[axis] > 1 else x.itemsize
 
 
-def _in_pieces(x):
-    """The matrix, or a copy of it where neither its rows nor its columns lie in one piece."""
-    return x if x.itemsize in (_stride(x, 0), _stride(x, 1)) else np.ascontiguousarray(x)
+def _operand(x) -> tuple[int, int, int, np.ndarray]:
+    """Address and strides of a matrix, and the array that holds it.
+
+    That is a copy where neither the rows nor the columns lie in one piece.
+    """
+    row, column = _stride(x, 0), _stride(x, 1)
+    if x.itemsize not in (row, column):
+        return _operand(np.ascontiguousarray(x))
+    return _address(x), row, column, x
 
 
 def _address(x) -> int:
     return x.__array_interface__["data"][0]
-
-
-def _operand(x) -> tuple[int, int, int]:
-    return _address(x), _stride(x, 0), _stride(x, 1)
 
 
 def _grid(m: int, n: int, threads: int) -> tuple[int, int]:
@@ -83,14 +84,16 @@ def _room(blocks: tuple[int, int, int], k: int, size: int) -> int:
     return (min(k, kc) * (nc + mc + 2 * panel) * size + 8 * PROCESSOR.width + 4095) // 4096 * 4096
 
 
-def _workspace(size: int) -> np.ndarray:
+def _workspace(size: int) -> tuple[np.ndarray, int]:
+    """At least so many bytes for nobody else, and the address where they begin."""
     try:
-        space = _spare.pop()
+        space, start = _spare.pop()
     except IndexError:
-        space = None
-    if space is None or space.size < size + PROCESSOR.width:
+        space, start = np.empty(0, np.uint8), 0
+    if space.size < size + PROCESSOR.width:
         space = np.empty(size + PROCESSOR.width, np.uint8)
-    return space
+        start = -(-_address(space) // PROCESSOR.width) * PROCESSOR.width
+    return space, start
 
 
 RUNGS = {"simd": rung(simd, parallel=True)}

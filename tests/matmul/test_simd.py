@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit, types
 
+from mlteach import matmul as ladder
 from mlteach.matmul import matmul, nest, simd
 from mlteach.matmul.micro import MR, NV, PACKED_MR, PACKED_NV, UNROLL, micro
 from mlteach.matmul.vector_ir import PROCESSOR
@@ -137,11 +138,34 @@ def test_any_strides_blocks_and_threads(shape, layouts, dtype, way, blocks, thre
     assert np.isnan(frame).all(), "the kernel wrote beside out"
 
 
-@pytest.mark.parametrize(("m", "n", "threads", "grid"), [
-    (100, 100, 1, (1, 1)), (100, 10, 2, (2, 1)), (10, 100, 2, (1, 2)), (100, 100, 4, (2, 2)), (60000, 10, 6, (6, 1)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("m", "n", "threads", "grid"),
+    [
+        (100, 100, 1, (1, 1)),
+        (100, 10, 2, (2, 1)),
+        (10, 100, 2, (1, 2)),
+        (100, 100, 4, (2, 2)),
+        (60000, 10, 6, (6, 1)),
+    ],
+)
 def test_parts_have_short_edges(m, n, threads, grid):
     assert simd._grid(m, n, threads) == grid
+
+
+def test_it_is_what_no_kernel_means():
+    assert ladder._kernel(None).name == "simd"
+
+
+def test_without_numba_blas_takes_its_place():
+    code = """
+import sys
+sys.modules["numba"] = None
+import numpy as np
+from mlteach import matmul as ladder
+assert ladder._kernel(None).name == "blas"
+assert (ladder.matmul(np.ones((2, 3)), np.ones((3, 2))) == 3).all()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_parts_cover_everything_once():
