@@ -58,6 +58,13 @@ GALLERY = {
     "amdahl": lambda ax: plots.amdahl(ax, 0.05, 8, measured={2: 0.9}),
     "amdahl, all serial": lambda ax: plots.amdahl(ax, 1, 1),
     "by size": lambda ax: plots.ladder_by_size(ax, OWN, "jit", 236.0, recorded=ELSEWHERE),
+    "by size, all rungs": lambda ax: plots.ladder_by_size(
+        ax,
+        [product(name, n, 100.0 + i) for i, name in enumerate(plots.COLOURS) for n in (64, 512)],
+        "simd",
+        300,
+    ),
+    "by size, one slow rung and the peak": lambda ax: plots.ladder_by_size(ax, OWN[:3], "loops", 236),
     "by size, nothing": lambda ax: plots.ladder_by_size(ax, []),
     "by iteration": lambda ax: plots.ladder_by_iteration(ax, OWN, "jit", recorded=ELSEWHERE),
     "empty": lambda ax: plots.empty_ladder(ax, list(plots.COLOURS)[:13], guess=12),
@@ -230,6 +237,8 @@ def test_spread_moves_levels_apart_and_no_more_than_needed():
     np.testing.assert_allclose(spread([0.1, 0.5, 0.9], 0.1), [0.1, 0.5, 0.9])
     np.testing.assert_allclose(spread([0.5, 0.5], 0.1), [0.45, 0.55])
     np.testing.assert_allclose(spread([0.3, 0.5, 0.5, 0.55], 0.2), [0.1625, 0.3625, 0.5625, 0.7625])
+    np.testing.assert_allclose(spread([0.9, 0.95, 1.0], 0.1, 0, 1), [0.8, 0.9, 1.0])
+    np.testing.assert_allclose(spread([0.0, 0.0, 0.7], 0.1, 0, 1), [0.0, 0.1, 0.7])
     assert spread([], 0.1).shape == (0,)
 
 
@@ -247,6 +256,14 @@ def test_names_at_one_height_are_pushed_apart_in_the_order_of_their_lines(ax):
     heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
     assert heights["upper"] - heights["lower"] > 0.04
     assert np.isclose(heights["early"], 0.1)
+
+
+def test_many_names_are_written_small_enough_to_fit(ax):
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    plots.label_ends(ax, [(1, 0.99, f"line {i}", "k") for i in range(40)])
+    heights = sorted(text.get_position()[1] for text in ax.texts)
+    assert -1e-9 < heights[0] < heights[-1] < 1 + 1e-9
+    assert ax.texts[0].get_size() < 8
 
 
 # The ladder

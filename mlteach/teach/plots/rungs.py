@@ -90,9 +90,10 @@ def ladder_by_size(
         look = line_look(name, newest, name in own)
         ax.plot(sizes, speeds, marker="o", label=name, **look)
         ends.append((sizes[-1], speeds[-1], name, word_colour(look["color"])))
-    _log_axes(ax, {n for points in chosen.values() for n in points})
     if peak:
         ax.axhline(peak, color=INK, lw=1, ls=":", gid="peak")
+    _log_axes(ax, {n for points in chosen.values() for n in points})
+    if peak:
         ends.append((ax.get_xlim()[1], peak, f"peak {number_text(peak)}", INK))
     title = "How fast each rung multiplies square matrices" if chosen else "No square product measured yet"
     note = f"; {RECORDED}" if others.keys() - own.keys() else ""

@@ -27,6 +27,7 @@ INK = "#222222"  # words, and what matters most
 GREY = "#737373"  # what came before: 4.5 to 1 against the card, so still readable
 FAINT = "#B9B6AE"  # what was measured elsewhere, and everything that only guides the eye
 CARD = "#FBFAF7"
+LEADING = 1.45  # from one line of words to the next, in their size
 BLUE, ORANGE = "#0071B1", "#E86700"
 
 # One colour for each rung, wherever it is drawn. The hues are Okabe and Ito's, in shades that keep a contrast
@@ -180,7 +181,7 @@ def label_ends(ax: Axes, labels: Iterable[tuple[float, float, str, str]], *, siz
         Where each line ends, in data units, and its name. A name that stands away from the end of its
         line is tied to it by a thin dotted line.
     size : float
-        Points.
+        Points; smaller where the names would not fit otherwise.
 
     Returns
     -------
@@ -190,9 +191,12 @@ def label_ends(ax: Axes, labels: Iterable[tuple[float, float, str, str]], *, siz
     labels = sorted(labels, key=lambda label: label[1])
     to_axes = ax.transData + ax.transAxes.inverted()
     ends = to_axes.transform([(x, y) for x, y, *_ in labels]) if labels else np.empty((0, 2))
-    gap = 1.45 * size / 72 * ax.figure.dpi / ax.bbox.height
+    height = 72 * ax.bbox.height / ax.figure.dpi
+    size = min(size, height / (LEADING * max(len(labels), 1)))
     leader: dict[str, Any] = {"lw": 0.8, "ls": ":", "transform": ax.transAxes, "clip_on": False}
-    for (_, _, text, colour), (x, y), level in zip(labels, ends, spread(ends[:, 1], gap), strict=True):
+    for (_, _, text, colour), (x, y), level in zip(
+        labels, ends, spread(ends[:, 1], LEADING * size / height, 0, 1), strict=True
+    ):
         ax.plot([x, 1, 1.015], [y, y, level], color=colour, **leader)
         ax.text(1.02, level, text, color=colour, size=size, va="center", transform=ax.transAxes)
     return ax
@@ -206,10 +210,13 @@ def plain_log(axis: Axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def spread(levels: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
-    """Move sorted levels apart until neighbours are `gap` apart, and no further than needed.
+def spread(
+    levels: Sequence[float] | np.ndarray, gap: float, low: float = -np.inf, high: float = np.inf
+) -> np.ndarray:
+    """Move sorted levels apart until neighbours are ``gap`` apart, and no further than needed.
 
-    The least-squares answer: levels that collide form a block around their mean; blocks that collide merge.
+    The least-squares answer: levels that collide form a block around their mean, blocks that collide merge,
+    and a block that would leave the range is pushed back into it.
 
     Parameters
     ----------
@@ -217,6 +224,8 @@ def spread(levels: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
         Ascending.
     gap : float
         In the unit of the levels.
+    low, high : float
+        The range to stay in, wide enough for all.
 
     Returns
     -------
@@ -230,4 +239,5 @@ def spread(levels: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
             total, count = total + before, count + size
         blocks.append((total, count))
     flat = [total / count for total, count in blocks for _ in range(count)]
-    return np.array(flat, dtype=float) + gap * np.arange(len(flat))
+    highest = max(low, high - gap * (len(flat) - 1))
+    return np.clip(np.array(flat, dtype=float), low, highest) + gap * np.arange(len(flat))
