@@ -164,12 +164,12 @@ def set_up(wheels, *groups):
     stamp = read_stamp()
     if version == HERE and stamp["pins"] == pins() and groups <= set(stamp["groups"]):
         return activate()
-    with contextlib.suppress(FileNotFoundError):
-        STAMP.unlink()
     if version != HERE and os.path.lexists(str(VENV)):
         remove(
             VENV, f"it was made by Python {version}, and this is {HERE}" if version else "it is not complete"
         )
+    with contextlib.suppress(FileNotFoundError):
+        STAMP.unlink()
     uv = find_uv()
     if version != HERE or not (uv or has_pip):
         make_environment(VENV, uv)
