@@ -325,10 +325,7 @@ def test_lab_opens_the_notebooks_themselves_for_authors(complete):
 @posix
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_quietly_with_what_it_started(complete, sent, code):
-    command = [sys.executable, complete.ROOT / "run.py", "test", "wait"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+    process = start(complete, "test", "wait", start_new_session=True)
     deadline = time.monotonic() + 60
     while not (complete.ROOT / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
