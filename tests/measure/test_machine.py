@@ -283,6 +283,27 @@ def test_the_best_of_several_runs_counts(monkeypatch):
     assert ceilings._best([lambda: None], runs=3) == 2.0
 
 
+def test_works_that_run_together_last_until_the_last_is_done(monkeypatch):
+    here = threading.local()
+    monkeypatch.setattr(ceilings.time, "perf_counter", lambda: getattr(here, "now", 0.0))
+    gate = threading.Barrier(2, timeout=20)
+
+    def until(end):
+        gate.wait()  # a thread each, so that each clock starts at 0
+        here.now = end
+
+    assert (
+        ceilings._best(
+            [
+                lambda: until(1.0),
+                lambda: until(5.0),
+            ],
+            runs=1,
+        )
+        == 5.0
+    )
+
+
 def test_works_start_together():
     gate = threading.Barrier(3, timeout=20)  # none passes unless all three run at once
     assert ceilings._best([gate.wait] * 3, runs=2) >= 0
