@@ -168,11 +168,7 @@ def ladder(
     if json_file:
         _write_json(json_file, document(measured, machine.as_dict()))
     if plot_file:
-        from mlteach.teach import plots
-
-        figure, ax = plots.figure()
-        plots.ladder_by_size(ax, [one for one in measured if one.workload == "product"], peak=machine.peak)
-        _write_plot(plot_file, figure)
+        _write_plot(plot_file, _ladder_figure(measured, machine, dtype))
 
 
 @app.command()
@@ -182,18 +178,10 @@ def notebooks(
     """Copy the notebooks; a file that differs is never overwritten."""
     from mlteach import resources
 
-    source = resources.folder("notebooks")
-    copied, kept = 0, []
-    for path in sorted(p for p in source.rglob("*") if p.is_file() and ".ipynb_checkpoints" not in p.parts):
-        target = folder / path.relative_to(source)
-        if not target.exists():
-            _copy(path, target)
-            copied += 1
-        elif target.read_bytes() != path.read_bytes():
-            kept.append(target)
+    copied, kept = resources.copy("notebooks", folder)
     for target in kept:
         typer.echo(f"kept your own {target}; delete it or move it away to get the original")
-    typer.echo(f"{copied} files copied to {folder}")
+    typer.echo(f"{len(copied)} files copied to {folder}")
 
 
 def main() -> None:
@@ -313,6 +301,21 @@ def _keep(state: dict, save: Path | None, plot_file: Path | None, json_file: Pat
         _write_plot(plot_file, figure)
 
 
+def _ladder_figure(measured: list, machine, dtype: Dtype):
+    """Products of several squares against their size; bars for a single product."""
+    from mlteach.teach import plots
+
+    products = [one for one in measured if one.workload == "product"]
+    peak = machine.peak and machine.peak[dtype.value].at(max(one.threads for one in products))
+    if len({one.shape for one in products}) > 1:
+        figure, ax = plots.figure()
+        plots.ladder_by_size(ax, products, peak=peak, dtype=dtype.value)
+    else:
+        figure, ax = plots.figure(size=(8.8, 1.5 + 0.35 * len(products)))
+        plots.rung_speeds(ax, products, peak)
+    return figure
+
+
 def _write_plot(path: Path, figure) -> None:
     from mlteach.files import replacing
 
@@ -328,11 +331,3 @@ def _write_json(path: Path, record: dict) -> None:
 
     with replacing(path) as file:
         file.write((json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def _copy(source: Path, target: Path) -> None:
-    from mlteach.files import replacing
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as file:
-        file.write(source.read_bytes())

@@ -18,3 +18,15 @@ def test_an_installed_folder_comes_before_that_of_the_repository(tmp_path, monke
     assert resources.folder("results") == tmp_path / "mlteach" / "results"
     with pytest.raises(FileNotFoundError, match="'notebooks' did not come"):
         resources.folder("notebooks")
+
+
+def test_a_copy_never_touches_what_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "PACKAGE", tmp_path / "mlteach")
+    source, target = tmp_path / "notebooks", tmp_path / "mine"
+    (source / "solutions").mkdir(parents=True)
+    for name in ("00.ipynb", "solutions/00.ipynb"):
+        (source / name).write_text("original")
+    assert resources.copy("notebooks", target) == ([target / "00.ipynb", target / "solutions/00.ipynb"], [])
+    (target / "00.ipynb").write_text("mine")
+    assert resources.copy("notebooks", target) == ([], [target / "00.ipynb"])
+    assert (target / "00.ipynb").read_text() == "mine"

@@ -643,3 +643,19 @@ def test_a_styled_function_keeps_its_name_and_gives_its_result():
     assert plots.amdahl.__name__ == "amdahl"
     assert styled(lambda: 7)() == 7
     assert isinstance(plots.figure()[1], Axes)
+
+
+def test_rung_speeds_are_bars_of_gflops():
+    made = [Measurement(name, "product", (100, 20, 5), "float32", 1, 0.01 / fast, fast == 1)
+            for fast, name in enumerate(("loops", "jit", "blas"), 1)]  # fmt: skip
+    fig, ax = plots.figure()
+    plots.rung_speeds(ax, made, peak=9)
+    low = ax.get_xlim()[0]
+    assert np.allclose([bar.get_width() + low for bar in ax.patches], [one.gflops for one in made])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["loops", "jit", "blas"]
+    words = [text.get_text() for text in ax.texts]
+    assert words[0].startswith(" ≈")
+    assert "peak 9" in words[-1]
+    assert "100 x 20 times 20 x 5" in repr(fig)
+    with pytest.raises(ValueError, match="at least one rung"):
+        plots.rung_speeds(ax, [])

@@ -22,6 +22,7 @@ from mlteach.teach.plots.parallel import amdahl, gantt, speed_up
 from mlteach.teach.plots.raw import byte_strip, pixel_values
 from mlteach.teach.plots.rungs import ladder, ladder_by_size
 from mlteach.teach.plots.scores import weighted_sum
+from mlteach.teach.plots.speeds import rung_speeds
 from mlteach.teach.plots.style import COLOURS, figure, headline, label_ends
 from mlteach.teach.plots.training import accuracy_curve, cost_curve, product_share
 
@@ -51,6 +52,7 @@ __all__ = [
     "pixel_values",
     "principal_components",
     "product_share",
+    "rung_speeds",
     "speed_up",
     "stability_limit",
     "step_size",
