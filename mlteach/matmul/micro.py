@@ -42,13 +42,18 @@ def micro(builder, lanes, arguments, rows, vectors, packed):
             return at(builder, pointers[0], (u * rows + i) * lanes.size)
         return at(builder, at(builder, pointers[i // 3], strides[i % 3]), u * lanes.size)
 
+    # Packed, a line every UNROLL steps brings the next panel of `b` while this one is used for a block of `a`. In
+    # place, as much of `a` is fetched as is used, so the next rows come while these are used.
+    fetched = 1 if packed else rows * UNROLL * lanes.size // LINE
+
     def steps(unroll):
         def step(carried):
             ahead, b, *rest = carried
             pointers, sums = rest[: len(starts)], rest[len(starts) :]
-            if packed and unroll > 1:
-                lanes.prefetch(builder, ahead, level=2)
-                ahead = at(builder, ahead, LINE)
+            if unroll > 1:
+                for line in range(fetched):
+                    lanes.prefetch(builder, at(builder, ahead, line * LINE), level=2)
+                ahead = at(builder, ahead, fetched * LINE)
             for u in range(unroll):
                 row = [lanes.load(builder, at(builder, b, v * lanes.width)) for v in range(vectors)]
                 b = at(builder, b, vectors * lanes.width)

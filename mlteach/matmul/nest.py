@@ -34,19 +34,19 @@ def _heights(vectors):
     highest, eight, four, one = (micro(rows, vectors, False) for rows in (MR, 8, 4, 1))
 
     @njit(nogil=True)
-    def tiles(zero, k, a, a_row, b, out, out_row, m, n, add):
+    def tiles(zero, k, a, a_row, b, out, out_row, m, n, add, ahead):
         """Up to MR rows of `a` times one packed panel, with the highest tiles that fit."""
         if m == MR:
-            highest(zero, (k, a, a_row, b, out, out_row, MR, n, add, 0))
+            highest(zero, (k, a, a_row, b, out, out_row, MR, n, add, ahead))
             return
         if MR > 8 and m >= 8:
-            eight(zero, (k, a, a_row, b, out, out_row, 8, n, add, 0))
+            eight(zero, (k, a, a_row, b, out, out_row, 8, n, add, a))
             a, out, m = a + 8 * a_row, out + 8 * out_row, m - 8
         if m >= 4:
-            four(zero, (k, a, a_row, b, out, out_row, 4, n, add, 0))
+            four(zero, (k, a, a_row, b, out, out_row, 4, n, add, a))
             a, out, m = a + 4 * a_row, out + 4 * out_row, m - 4
         for i in range(m):
-            one(zero, (k, a + i * a_row, a_row, b, out + i * out_row, out_row, 1, n, add, 0))
+            one(zero, (k, a + i * a_row, a_row, b, out + i * out_row, out_row, 1, n, add, a))
 
     return tiles
 
@@ -97,13 +97,16 @@ def direct(zero, size, a, b, out, shape, blocks, space):
                     pack_wide(zero, size, kc, source, b_row, b_column, min(width, left), panel)
             for i in range(0, m, MR):
                 rows = a + i * a_row + p0 * size
+                ahead = rows + MR * a_row if a_row == kc * size else rows
                 for j in range(0, nc, width):
                     panel, target, left = space + j * kc * size, out + i * out_row + (j0 + j) * size, nc - j
+                    height, columns = min(MR, m - i), min(width, left)
                     if left <= lanes:
-                        narrow_tiles(zero, kc, rows, a_row, panel, target, out_row, min(MR, m - i), left, p0)
+                        narrow_tiles(
+                            zero, kc, rows, a_row, panel, target, out_row, height, columns, p0, ahead
+                        )
                     else:
-                        columns = min(width, left)
-                        wide_tiles(zero, kc, rows, a_row, panel, target, out_row, min(MR, m - i), columns, p0)
+                        wide_tiles(zero, kc, rows, a_row, panel, target, out_row, height, columns, p0, ahead)
 
 
 @njit(nogil=True)

@@ -6,9 +6,8 @@ from mlteach.matmul import nest, rung, team
 from mlteach.matmul.vector_ir import PROCESSOR
 
 KC = 4096  # bytes of a row of `a` in a block, a page: a panel of 12 rows is 48 KB, near the first-level cache
-NC = (
-    128  # columns of `b` in a block where `a` is read in place: 512 KB, a fair part of the second-level cache
-)
+DEEP_KC = 8 * KC  # the same where `b` is one panel wide: then `a` is not used again, and need not stay
+NC = 128  # columns of `b` in a block where `a` is read in place: 512 KB, a part of the second-level cache
 PACKED_MC = 120  # rows of a packed block of `a`: 480 KB in the second-level cache
 PACKED_NC = 2064  # columns of `b` in a block where `a` is packed: 8 MB, a fair part of the third-level cache
 IN_PLACE_N = 256  # up to so many columns, `a` is used too seldom to pay for its packing
@@ -37,7 +36,8 @@ def simd(a, b, out, threads):
     size = out.itemsize
     a, b = _operand(a), _operand(b)
     in_place = a[2] == size and (n <= IN_PLACE_N or m * k * size <= IN_PLACE_A)
-    blocks = (KC // size, PACKED_MC, NC if in_place else PACKED_NC)
+    kc = DEEP_KC if in_place and n * size <= nest.NV * PROCESSOR.width else KC
+    blocks = (kc // size, PACKED_MC, NC if in_place else PACKED_NC)
     grid = _grid(m, n, threads) if m * k * n > ALONE and team.usable() else (1, 1)
     room = _room(blocks, k, size)
     space = _workspace(room * grid[0] * grid[1])

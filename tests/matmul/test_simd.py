@@ -20,7 +20,7 @@ from .test_contract import DTYPES, assert_product, operands
 
 IN_PLACE = {"IN_PLACE_N": 10**9}
 PACKED = {"IN_PLACE_N": 0, "IN_PLACE_A": 0}
-TINY_BLOCKS = {"KC": 8 * 11, "NC": 70, "PACKED_MC": 2 * PACKED_MR + 1, "PACKED_NC": 70}
+TINY_BLOCKS = {"KC": 8 * 11, "DEEP_KC": 8 * 11, "NC": 70, "PACKED_MC": 2 * PACKED_MR + 1, "PACKED_NC": 70}
 
 
 @pytest.fixture
