@@ -191,14 +191,13 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        return app(standalone_mode=False) or 0
+        code = app(standalone_mode=False) or 0
+        return _complain("interrupted", code) if code == INTERRUPTED else code  # typer caught Ctrl-C itself
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except Misuse as error:
         return _complain(error, MISUSED)
     except Exception as error:
-        if isinstance(error, typer.Abort):
-            return _complain("interrupted", INTERRUPTED)
         if hasattr(error, "format_message"):  # click's and typer's own usage errors
             return _complain(f"{error.format_message()} Try --help.", MISUSED)
         return _complain(error, FAILED)

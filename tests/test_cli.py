@@ -88,7 +88,7 @@ def test_train_softmax_learns_something_else(mlteach, tmp_path):
         accuracies[model] = [r["accuracy"] for r in records]
     assert accuracies["talk"][0] == accuracies["softmax"][0]
     assert accuracies["talk"] != accuracies["softmax"]
-    assert min(a[-1] for a in accuracies.values()) > 0.5
+    assert min(a[-1] for a in accuracies.values()) > 2 * accuracies["talk"][0]
 
 
 INTERRUPTED = """
