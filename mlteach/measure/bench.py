@@ -66,14 +66,15 @@ def compare(
     names = [task.kernel.name for task in tasks]
     if not tasks or len(set(names)) < len(names):
         raise ValueError(f"a race needs different kernels, each named once, not {names}")
-    samples, scaled = race(tasks, rounds)
+    turns = race(tasks, rounds)
     return Race(
         shape=tasks[0].shape,
         dtype=tasks[0].dtype,
         threads={task.kernel.name: task.threads for task in tasks},
-        samples=samples,
-        scaled=scaled,
-        notes=tuple(notes(tasks)),
+        samples=turns.samples,
+        scaled=turns.scaled,
+        crowded=turns.crowded,
+        notes=tuple(notes(tasks, turns)),
     )
 
 
@@ -164,7 +165,14 @@ def _shape(shape, n: int | None):
 
 
 def _time(task: Task, rounds: int) -> Measurement:
-    samples, scaled = race([task], rounds)
+    turns = race([task], rounds)
     name = task.kernel.name
-    seconds = statistics.median(samples[name])
-    return Measurement(name, task.workload, task.shape, task.dtype, task.threads, seconds, name in scaled)
+    return Measurement(
+        kernel=name,
+        workload=task.workload,
+        shape=task.shape,
+        dtype=task.dtype,
+        threads=task.threads,
+        seconds=statistics.median(turns.samples[name]),
+        scaled=name in turns.scaled,
+    )

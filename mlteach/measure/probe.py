@@ -10,11 +10,13 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 CPU_FOLDER = Path("/sys/devices/system/cpu")
 CPU_INFO = Path("/proc/cpuinfo")
+CPU_TIMES = Path("/proc/stat")
 WINDOWS_CPU_KEY = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
 
 # Host features in LLVM's words, the widest first: (feature, bits of a vector register, how people call it).
@@ -84,6 +86,15 @@ def simd() -> tuple[int, str] | None:
     return (128, "NEON") if platform.machine().lower() in ALWAYS_NEON else None
 
 
+@or_unknown
+def busy_cores(seconds: float) -> float | None:
+    """How many cores work while this process sleeps: other programs use them. Only Linux tells."""
+    before = _ticks()
+    time.sleep(seconds)
+    total, idle = (after - start for after, start in zip(_ticks(), before, strict=True))
+    return (os.cpu_count() or 1) * (total - idle) / max(total, 1)
+
+
 def host_features() -> dict[str, bool]:
     """The processor's features in LLVM's words, such as ``{"avx2": True}``; empty where unknown."""
     try:
@@ -125,6 +136,12 @@ def _mac_caches() -> dict[str, int]:
             with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
                 found.setdefault(level, int(_sysctl(key)))
     return found
+
+
+def _ticks() -> tuple[int, int]:
+    """Ticks of all cores since the start of the machine, and those of them that were idle."""
+    counts = [int(count) for count in CPU_TIMES.read_text().split(maxsplit=9)[1:9]]
+    return sum(counts), counts[3] + counts[4]
 
 
 def _sysctl(name: str) -> str:

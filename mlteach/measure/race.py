@@ -9,6 +9,7 @@ from mlteach.measure.records import Measurement
 from mlteach.measure.units import listing, number_text, seconds_text
 
 BUSY = 0.25  # a spread above this says more about the machine than about the kernel
+CLEAR = 3.0  # a ratio above this is told even where other programs disturb
 ALIKE = 1.02  # ratios below this are called equal
 
 
@@ -86,6 +87,8 @@ class Race:
         Seconds of each sample, kernel by kernel in the order of the race.
     scaled : frozenset of str
         The kernels of which only the first rows were timed.
+    crowded : bool
+        Whether other programs used cores that the kernels needed.
     notes : tuple of str
         What the reader should know about the race, in sentences.
     """
@@ -95,6 +98,7 @@ class Race:
     threads: dict[str, int]
     samples: dict[str, tuple[float, ...]]
     scaled: frozenset[str] = frozenset()
+    crowded: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -109,8 +113,8 @@ class Race:
 
     @property
     def busy(self) -> bool:
-        """Whether the samples differ so much that small differences mean nothing."""
-        return unrest(self.samples) > BUSY
+        """Whether other programs took part, or samples differ so much that small differences mean nothing."""
+        return self.crowded or unrest(self.samples) > BUSY
 
     @property
     def measurements(self) -> list[Measurement]:
@@ -140,9 +144,10 @@ class Race:
         """Say in a sentence how much faster ``b`` is than ``a``, or that the samples do not tell."""
         ratio = self.ratio(a, b)
         (low_a, high_a), (low_b, high_b) = middle_half(self.samples[a]), middle_half(self.samples[b])
-        if low_a <= high_b and low_b <= high_a:
-            if self.busy:
-                return f"The machine is busy: no verdict on {a} and {b}. Close other programs and try again."
+        overlap = low_a <= high_b and low_b <= high_a
+        if (overlap and self.busy) or (self.crowded and max(ratio, 1 / ratio) < CLEAR):
+            return f"The machine is busy: no verdict on {a} and {b}. Close other programs and try again."
+        if overlap:
             return f"{b} and {a} are equally fast here."
         if max(ratio, 1 / ratio) < ALIKE:
             return f"{b} and {a} are equally fast here, within {ALIKE - 1:.0%}."

@@ -6,13 +6,19 @@ one starts only when the threads of the others sleep.
 
 Where an environment variable weakens a library, the tasks run in a fresh process without that variable. Where
 that cannot be, because a kernel exists only in this process, a race with the weakened library is refused.
+
+A crowded machine is recognised before each round, where the system tells: kernels whose threads wait for each
+other are held up by other programs evenly, so that the spread of their samples shows nothing.
 """
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from mlteach.matmul import KERNELS, Kernel, usable_cores
+from mlteach.measure import probe
 from mlteach.measure.machine import Machine, blas, describe
 from mlteach.measure.race import BUSY, unrest
 from mlteach.measure.trial import Task, Trial
@@ -21,31 +27,65 @@ from mlteach.measure.weakness import Weakness, weaknesses
 from mlteach.measure.worker import RemoteTrial, Worker, rest
 
 ATTEMPTS = 3  # at a race on a busy machine, of which the calmest counts
+LOOK = 0.05  # seconds in each round for a look at what other programs do
+ELBOW_ROOM = (
+    0.5  # of a core that other programs may use beyond those that the kernels leave: a browser's share
+)
 
 
-def race(tasks: Sequence[Task], rounds: int) -> tuple[dict[str, tuple[float, ...]], frozenset[str]]:
-    """Take samples of all tasks, again while the machine is busy, and name the kernels that are scaled."""
+@dataclass(frozen=True)
+class Turns:
+    """What came of taking turns.
+
+    Attributes
+    ----------
+    samples : dict of str to tuple of float
+        Seconds of each sample, kernel by kernel.
+    scaled : frozenset of str
+        The kernels of which only the first rows were timed.
+    others : float
+        How many cores other programs used meanwhile; 0 where unknown.
+    crowded : bool
+        Whether that was more than the kernels left over.
+    """
+
+    samples: dict[str, tuple[float, ...]]
+    scaled: frozenset[str]
+    others: float
+    crowded: bool
+
+
+def race(tasks: Sequence[Task], rounds: int) -> Turns:
+    """Let all tasks take turns, again while the machine is busy, and choose the calmest attempt."""
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, not {rounds}")
+    room = (os.cpu_count() or 1) - max(task.threads for task in tasks) + ELBOW_ROOM
+    attempts: list[Turns] = []
     with _ready(tasks) as trials:
-        attempts: list[dict[str, tuple[float, ...]]] = []
         while len(attempts) < ATTEMPTS:
-            attempts.append(_take_turns(trials, rounds))
-            if unrest(attempts[-1]) <= BUSY:
+            attempts.append(_take_turns(trials, rounds, room))
+            if unrest(attempts[-1].samples) <= BUSY and not attempts[-1].crowded:
                 break
-        return min(attempts, key=unrest), frozenset(name for name, trial in trials.items() if trial.scaled)
+    return min(attempts, key=lambda attempt: (attempt.crowded, unrest(attempt.samples)))
 
 
-def _take_turns(trials: Mapping[str, Trial | RemoteTrial], rounds: int) -> dict[str, tuple[float, ...]]:
-    """Take samples in turns, each round beginning one kernel later; one that has used its budget sits out."""
+def _take_turns(trials: Mapping[str, Trial | RemoteTrial], rounds: int, room: float) -> Turns:
+    """Take samples in turns, each round beginning one kernel later; one whose budget is used sits out."""
     names = list(trials)
     samples: dict[str, list[float]] = {name: [] for name in names}
+    others = 0.0
     for turn in range(rounds):
+        others += (probe.busy_cores(LOOK) or 0.0) / rounds
         first = turn % len(names)
         for name in names[first:] + names[:first]:
             if turn < trials[name].rounds:
                 samples[name].append(trials[name].sample())
-    return {name: tuple(seconds) for name, seconds in samples.items()}
+    return Turns(
+        samples={name: tuple(seconds) for name, seconds in samples.items()},
+        scaled=frozenset(name for name, trial in trials.items() if trial.scaled),
+        others=others,
+        crowded=others > room,
+    )
 
 
 @contextlib.contextmanager
@@ -92,16 +132,20 @@ def _blas_ignores_limits() -> bool:
     return library is not None and library.name == "accelerate"
 
 
-def notes(tasks: Sequence[Task]) -> Iterator[str]:
-    """What to say below a race about weakened libraries."""
+def notes(tasks: Sequence[Task], turns: Turns) -> Iterator[str]:
+    """What to say below a race about other programs and weakened libraries."""
+    if turns.crowded:
+        cores = os.cpu_count()
+        yield f"Other programs use {turns.others:.1f} of {cores} cores: close them for times to trust."
     for weakness in _weak_kernels():
         if all(_is_rung(task.kernel) for task in tasks):
             yield f"{weakness.message}: timed in a process without it."
         else:
             yield f"{weakness.message}: unset it for a fair race."
-    library = timed_machine().blas
-    if "blas" in (task.kernel.name for task in tasks) and library and library.weakened:
-        yield f"{listing(list(library.reasons))}: a newer NumPy may be faster."
+    if any(task.kernel.name == "blas" for task in tasks):
+        library = timed_machine().blas
+        if library and library.weakened:
+            yield f"{listing(list(library.reasons))}: a newer NumPy may be faster."
 
 
 @functools.cache

@@ -9,8 +9,8 @@ import pytest
 
 from mlteach.errors import GpuUnavailable
 from mlteach.matmul import KERNELS, Kernel, usable_cores
+from mlteach.measure import probe, turns, worker
 from mlteach.measure import trial as trial_module
-from mlteach.measure import turns, worker
 from mlteach.measure.bench import Measurement, Race, compare, ladder, time_iteration, time_product
 from mlteach.measure.race import Table, spread, unrest
 from mlteach.measure.trial import Trial, make_task
@@ -19,10 +19,11 @@ from mlteach.measure.worker import Worker
 
 
 @pytest.fixture(autouse=True)
-def no_weakness(monkeypatch):
-    """A test that wants a weakened library says so; the environment it runs in has no say."""
+def calm(monkeypatch):
+    """A test that wants a weakened library or a busy machine says so; what it runs on has no say."""
     for weakness in weaknesses():
         monkeypatch.delenv(weakness.variable)
+    monkeypatch.setattr(probe, "busy_cores", lambda seconds: 0.0)
 
 
 @pytest.fixture
@@ -130,6 +131,25 @@ def test_a_busy_moment_is_waited_out(clock):
     race = compare([fake("a", clock, lambda rows: 0.1 * next(waits))], (1, 4, 4), budget=100.0)
     assert not race.busy
     assert race.seconds["a"] == pytest.approx(0.1)
+
+
+def test_a_crowded_machine_gives_a_verdict_only_on_what_is_clear(clock, monkeypatch):
+    kernels = [fake(n, clock, lambda rows, c=c: c) for n, c in (("slow", 0.4), ("mid", 0.2), ("quick", 0.1))]
+    monkeypatch.setattr(turns.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(probe, "busy_cores", lambda seconds: 9.0)
+    race = compare(kernels, n=4)
+    assert race.crowded
+    assert race.busy
+    assert race.verdict("slow", "quick") == "quick is 4.0 times faster than slow here."
+    assert "no verdict on slow and mid" in race.verdict("slow", "mid")
+    assert race.notes == ("Other programs use 9.0 of 1 cores: close them for times to trust.",)
+
+
+def test_a_machine_with_room_for_others_is_not_crowded(clock, monkeypatch):
+    monkeypatch.setattr(turns.os, "cpu_count", lambda: 2)
+    for others, crowded in ((1.4, False), (1.6, True), (None, False)):
+        monkeypatch.setattr(probe, "busy_cores", lambda seconds, others=others: others)
+        assert compare([fake("k", clock, lambda rows: 0.1)], n=4).crowded is crowded
 
 
 def test_equally_fast_is_said():
@@ -280,7 +300,7 @@ def test_a_weakened_library_is_timed_in_a_process_without_the_weakness(monkeypat
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     race = compare(["blas", "numpy_rows"], n=16, rounds=1)
-    assert len(started) == 2  # one that timed both kernels, one that described the machine
+    assert len(started) == 2  # one that timed both kernels, one that described the machine to explain blas
     assert any("OPENBLAS_CORETYPE=Nehalem" in note and "without it" in note for note in race.notes)
     assert "Nehalem" not in str(turns.timed_machine().blas.reasons)
 
@@ -400,7 +420,7 @@ def test_the_ladder_climbs_every_rung_there_is():
 def test_a_race_shows_itself_as_a_table():
     samples = {"loops": (2.0, 2.0, 2.0), "a<b": (0.5, 0.5, 0.5)}
     race = Race(
-        (10, 10, 10), "float32", dict.fromkeys(samples, 1), samples, frozenset(["loops"]), ("A note.",)
+        (10, 10, 10), "float32", dict.fromkeys(samples, 1), samples, frozenset(["loops"]), notes=("A note.",)
     )
     lines = str(race.table()).splitlines()
     assert lines[0].split() == ["rung", "time", "GFLOP/s", "times", "faster", "than", "loops", "spread"]

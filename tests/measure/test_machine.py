@@ -112,6 +112,22 @@ def test_caches_are_read_from_linux(tmp_path, monkeypatch):
     assert probe.caches() == {"L1d": 49152, "L2": 2097152, "L3": None}
 
 
+def test_busy_cores_are_counted_on_linux(tmp_path, monkeypatch):
+    monkeypatch.setattr(probe, "CPU_TIMES", tmp_path / "stat")
+    monkeypatch.setattr(probe.os, "cpu_count", lambda: 4)
+
+    def later(
+        _,
+    ):  # 100 ticks later; 30 of them idle, 20 waiting for the disk, 50 at work, 7 of those for guests
+        (tmp_path / "stat").write_text("cpu  120 10 15 1030 120 2 3 0 7 0\ncpu0 ...\n")
+
+    (tmp_path / "stat").write_text("cpu  100 0 0 1000 100 0 0 0 0 0\ncpu0 ...\n")
+    monkeypatch.setattr(probe.time, "sleep", later)
+    assert probe.busy_cores(0.05) == pytest.approx(4 * 50 / 100)
+    (tmp_path / "stat").unlink()
+    assert probe.busy_cores(0.05) is None
+
+
 def test_a_mac_is_asked_for_its_fast_cores(monkeypatch):
     says = {
         "machdep.cpu.brand_string": "Apple M4",
