@@ -42,7 +42,7 @@ def micro(builder, lanes, arguments, rows, vectors, packed):
             return at(builder, pointers[0], (u * rows + i) * lanes.size)
         return at(builder, at(builder, pointers[i // 3], strides[i % 3]), u * lanes.size)
 
-    # Packed, a line every UNROLL steps brings the next panel of `b` while this one is used for a block of `a`. In
+    # Packed, a line every few steps brings the next panel of `b` while this one serves a block of `a`. In
     # place, as much of `a` is fetched as is used, so the next rows come while these are used.
     fetched = 1 if packed else rows * UNROLL * lanes.size // LINE
 
