@@ -410,8 +410,8 @@ def test_the_ladder_leaves_out_what_cannot_run_here():
     assert said[5][1] is made[1]
 
 
-def test_the_ladder_climbs_every_rung_there_is():
-    rungs = [name for name, kernel in KERNELS.items() if kernel.device != "gpu"]
+def test_the_ladder_times_rung_after_rung():
+    rungs = [name for name, kernel in KERNELS.items() if kernel.device == "python"] + ["numpy_rows", "blas"]
     made = ladder(rungs, n=6, threads=1, rounds=1, budget=0.1)
     assert [one.kernel for one in made] == rungs
     assert all(one.seconds > 0 and one.shape == (6, 6, 6) for one in made)
