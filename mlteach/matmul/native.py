@@ -73,33 +73,38 @@ class _BlasThreads:
     """Give BLAS a number of threads for one call, and leave it as it was found.
 
     The number belongs to the whole process. When calls overlap, each sets its own, and the last to leave puts
-    back what the first one found.
+    back what the first one found. Nothing is set where it fits already: setting costs more than a small product.
     """
 
     def __init__(self):
         self._lock = threading.Lock()
         self._inside = 0
-        self._found = None
+        self._found = []
 
     @contextmanager
     def __call__(self, threads: int):
         with self._lock:
-            limit = _controller().limit(limits=threads, user_api="blas")
             if self._inside == 0:
-                self._found = limit
+                self._found = [library.get_num_threads() for library in _blas_libraries()]
             self._inside += 1
+            self._set([threads] * len(self._found))
         try:
             yield
         finally:
             with self._lock:
                 self._inside -= 1
                 if self._inside == 0:
-                    self._found.restore_original_limits()
+                    self._set(self._found)
+
+    def _set(self, wanted: list[int]) -> None:
+        for library, threads in zip(_blas_libraries(), wanted, strict=True):
+            if library.get_num_threads() != threads:
+                library.set_num_threads(threads)
 
 
 @functools.cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
+def _blas_libraries() -> list:
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 _threads = _BlasThreads()
