@@ -73,7 +73,8 @@ class _BlasThreads:
     """Give BLAS a number of threads for one call, and leave it as it was found.
 
     The number belongs to the whole process. When calls overlap, each sets its own, and the last to leave puts
-    back what the first one found. Nothing is set where it fits already: setting costs more than a small product.
+    back what the first one found. Nothing is set where it fits already: setting costs more than a small
+    product.
     """
 
     def __init__(self):
