@@ -52,7 +52,7 @@ def jit_threads(a, b, out, threads):
     Changed from `jit_ikj`: the rows are cut into bands, one a thread, and each band is a product of its own.
     Limit: the cache. Every core has its own small ones, but all share the way to memory.
     """
-    m = a.shape[0]
+    m = a.shape[0]  # <- changed
     edges = [m * t // threads for t in range(threads + 1)]  # <- changed
 
     def band(first, last):  # <- changed

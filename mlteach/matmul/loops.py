@@ -31,7 +31,7 @@ def numpy_rows(a, b, out):
     Changed from `loops`: arrays, and the two inner loops became one expression.
     Limit: bandwidth. A temporary as large as `b` goes to memory and back for every row.
     """
-    m = a.shape[0]
+    m = a.shape[0]  # <- changed
     for i in range(m):
         out[i] = (a[i, :, None] * b).sum(axis=0)  # <- changed
 

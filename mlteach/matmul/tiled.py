@@ -24,15 +24,15 @@ def tiled(a, b, out, threads):
     n = b.shape[1]
     for t in prange(threads):  # <- changed
         first, last = m * t // threads, m * (t + 1) // threads  # <- changed
-        out[first:last] = 0
+        out[first:last] = 0  # <- changed
         for p0 in range(0, k, BK):  # <- changed
             for j0 in range(0, n, BN):  # <- changed
-                for i in range(first, last):
+                for i in range(first, last):  # <- changed
                     row = out[i, j0 : j0 + BN]  # <- changed
-                    for p in range(p0, min(p0 + BK, k)):
+                    for p in range(p0, min(p0 + BK, k)):  # <- changed
                         x, tile = a[i, p], b[p, j0 : j0 + BN]  # <- changed
-                        for j in range(row.size):
-                            row[j] += x * tile[j]
+                        for j in range(row.size):  # <- changed
+                            row[j] += x * tile[j]  # <- changed
 
 
 @njit(nogil=True, fastmath={"contract"})
@@ -59,12 +59,12 @@ def packed(a, b, out, threads):
         first, last = m * t // threads, m * (t + 1) // threads
         out[first:last] = 0
         panel, acc = np.zeros((KC, NR), b.dtype), np.empty((MR, NR), b.dtype)  # <- changed
-        for p0 in range(0, k, KC):
-            for j0 in range(0, n, NR):
+        for p0 in range(0, k, KC):  # <- changed
+            for j0 in range(0, n, NR):  # <- changed
                 part = b[p0 : p0 + KC, j0 : j0 + NR]  # <- changed
                 kc, nr = part.shape  # <- changed
                 panel[:kc, :nr] = part  # <- changed
-                for i in range(first, last, MR):
+                for i in range(first, last, MR):  # <- changed
                     rows = a[i : min(i + MR, last), p0 : p0 + kc]  # <- changed
                     acc[:] = 0  # <- changed
                     micro(rows, panel, acc)  # <- changed

@@ -1,5 +1,6 @@
 """What single rungs promise beyond the common contract, and the ladder as a whole."""
 
+import re
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from mlteach.matmul import KERNELS, loops, matmul, native, rung, threads
+from mlteach.teach.source import changed_lines, marked_lines
 
 ORDER = """
     loops threads_cell threads_row numpy_rows jit jit_ikj jit_threads jit_prange tiled packed simd c blas
@@ -120,3 +122,15 @@ def test_python_rungs_give_equal_bits():
     first = matmul(a, b, kernel="loops")
     for name in ("threads_cell", "threads_row", "jit"):
         assert np.array_equal(matmul(a, b, kernel=name), first)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_marks_stand_on_the_lines_that_changed(name):
+    function = KERNELS[name].function
+    before = re.search(r"Changed from `(\w+)`", function.__doc__)
+    if before and marked_lines(function):
+        assert marked_lines(function) == changed_lines(function, KERNELS[before[1]].function)
+    else:
+        assert name in {"loops", "jit", "simd", "c", "blas"}, (
+            "a rung says what changed, or is new from top to bottom"
+        )
