@@ -16,7 +16,6 @@ def lab():
 @pytest.fixture(scope="module")
 def chromium():
     """Start a browser, where there is one."""
-    pytest.importorskip("playwright", reason="Playwright is not installed: it comes with  run.py test --all")
     if drive.CHROMIUM is None:
         pytest.skip("there is no Chromium: on Debian, apt install chromium")
     with drive.browser() as chromium:

@@ -17,6 +17,7 @@ from pathlib import Path
 import run
 from tools.refresh import environment
 
+NO_PLAYWRIGHT = "Playwright is not installed: it comes with  run.py test --all"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
     "--no-sandbox",

@@ -6,9 +6,11 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.browser import drive
+
+expect = pytest.importorskip("playwright.sync_api", reason=drive.NO_PLAYWRIGHT).expect
 
 PLOT = """
 import ipywidgets
@@ -29,11 +31,10 @@ def throwaway(lab):
     """Return a function that saves cells as a notebook beside the others; returns its name."""
     path = lab.root / "throwaway.ipynb"
 
-    def write(*sources):
+    def write(*sources, text="Text"):
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-        nbformat.write(
-            new_notebook(cells=[new_code_cell(source) for source in sources], metadata=kernel), path
-        )
+        cells = [new_markdown_cell(text), *map(new_code_cell, sources)]
+        nbformat.write(new_notebook(cells=cells, metadata=kernel), path)
         return path.name
 
     yield write
@@ -50,8 +51,6 @@ def notebook(lab, number):
 
 def move_the_sliders(page):
     """Press a key on every slider and wait until the figure below it changes; return how many there are."""
-    from playwright.sync_api import expect
-
     moved = 0
     for cell in page.locator(".jp-CodeCell:has(.noUi-handle)").all():
         figure = cell.locator(".widget-box img").first
@@ -89,6 +88,18 @@ def test_a_page_calls_no_other_machine_and_asks_no_question(page, lab, throwaway
     assert {url.hostname for url in called if url.scheme not in ("data", "blob")} == {"127.0.0.1"}
     page.wait_for_timeout(1000)  # JupyterLab would ask about its news some time after it is ready
     assert page.locator(".Toastify__toast").all_inner_texts() == []
+
+
+@pytest.mark.parametrize(("link", "heading"), [("cache-line", "cache line"), ("blas", "BLAS")])
+def test_a_term_leads_to_its_place_in_a_text(page, lab, throwaway, link, heading):
+    filling = "\n\nA line.\n" * 100
+    (lab.root / "terms.md").write_text(
+        f'{filling}## cache line\n{filling}<a id="blas"></a>\n\n## BLAS\n{filling}'
+    )
+    drive.open_notebook(page, lab, throwaway(text=f"[term](terms.md#{link})"))
+    page.get_by_role("link", name="term", exact=True).click()
+    place = page.locator(".jp-MarkdownViewer").get_by_role("heading", name=heading)
+    expect(place).to_be_in_viewport(timeout=1000 * drive.SECONDS)
 
 
 def test_an_error_is_seen(page, lab, throwaway):
