@@ -6,6 +6,8 @@ The names below are imported when they are first used: listing them costs nothin
 import importlib
 
 _HOMES = {
+    "CacheLevel": "cache",
+    "CacheReport": "cache",
     "Finding": "doctor",
     "Guess": "contents",
     "Journal": "journal",
@@ -17,8 +19,10 @@ _HOMES = {
     "examine": "doctor",
     "ladder": "bench",
     "recorded": "recordings",
+    "simulate": "cache",
     "time_iteration": "bench",
     "time_product": "bench",
+    "walk": "cache",
 }
 
 __all__ = list(_HOMES)
