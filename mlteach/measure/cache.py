@@ -191,6 +191,10 @@ def _layout(loops: str, size: Mapping[str, int], itemsize: int) -> tuple[np.ndar
         strides.append([steps.get(loop, 0) for loop in loops])
         starts.append(end)
         end += -(-size[row] * size[column] * itemsize // PAGE) * PAGE
+    if end > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"the arrays take {end:.3g} bytes, more than an address can count: choose smaller sizes"
+        )
     return np.array(starts, np.int64), np.array(strides, np.int64)
 
 
