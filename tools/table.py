@@ -49,8 +49,8 @@ def table(record: dict) -> str:
     machine = Machine.from_dict(record["machine"])
     note = (
         f"Measured on {record['date']}: {machine}, NumPy {machine.packages['numpy']}, "
-        f"Numba {machine.packages['numba']}. Products of squares in float32, the talk's training iteration on "
-        "all 60 000 digits in float64; ≈ was timed on the first rows and scaled."
+        f"Numba {machine.packages['numba']}. Products of squares in float32, the talk's training iteration "
+        "on all 60 000 digits in float64; ≈ was timed on the first rows and scaled."
     )
     return "\n".join([*lines, "", note, ""])
 
