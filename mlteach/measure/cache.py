@@ -198,7 +198,7 @@ def _layout(loops: str, size: Mapping[str, int], itemsize: int) -> tuple[np.ndar
     return np.array(starts, np.int64), np.array(strides, np.int64)
 
 
-def _empty(caches: Sequence[CacheLevel], columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _empty(caches: Sequence[tuple[int, int, int]], columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the compiled half works on.
 
     The geometry of the levels (bits of a line, sets, ways, where its sets begin in `lines`), the number of
