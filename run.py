@@ -299,7 +299,7 @@ def call(command, **options):
     except BaseException as stop:
         # Ctrl-C has reached the command, too: it may tidy up.
         with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
-            process.wait(10 if isinstance(stop, KeyboardInterrupt) else 0)
+            process.wait(5 if isinstance(stop, KeyboardInterrupt) else 0)
         if process.poll() is None:
             process.terminate()
             process.wait()
