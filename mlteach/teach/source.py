@@ -30,8 +30,7 @@ INKS = {
 }
 PLAIN_LINE = "display: block; padding-left: 12px"
 CHANGED_LINE = (
-    "display: block; padding-left: 8px; border-left: 4px solid #E69F00; background: rgba(230, 159, 0, 0.2); "
-    "color: inherit"
+    "display: block; padding-left: 8px; border-left: 4px solid #E69F00; background: rgba(230, 159, 0, 0.2)"
 )
 
 
@@ -56,7 +55,7 @@ class Source:
     def _repr_html_(self) -> str:
         lines = enumerate(_coloured_lines(self.text), 1)
         shown = (
-            f'<mark style="{CHANGED_LINE}">{line}\n</mark>'
+            f'<span style="{CHANGED_LINE}">{line}\n</span>'
             if number in self.changed
             else f'<span style="{PLAIN_LINE}">{line}\n</span>'
             for number, line in lines

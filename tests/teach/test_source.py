@@ -77,7 +77,9 @@ def text_of(source, page=None):
 
 
 def highlighted(source):
-    return text_of(source, "".join(re.findall(r"<mark.*?</mark>", source._repr_html_(), re.DOTALL)))
+    return text_of(
+        source, "".join(re.findall(r"<span[^>]*border-left.*?\n</span>", source._repr_html_(), re.DOTALL))
+    )
 
 
 def test_the_lines_that_changed_are_those_that_are_marked():
