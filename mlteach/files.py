@@ -31,11 +31,12 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
     OSError
         Where the folder is missing or cannot be written to.
     """
-    path = Path(path).resolve()
-    if path.exists() and not path.is_file():
+    path = Path(path)
+    if path.exists() and not path.is_file():  # asked of the link: /dev/stdout may lead to a nameless pipe
         with path.open("wb") as file:
             yield file
         return
+    path = path.resolve()
     new = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with new.open("xb") as file:
