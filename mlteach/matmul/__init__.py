@@ -98,6 +98,9 @@ class _Ladder(Mapping[str, Kernel]):
         module = importlib.import_module(self._modules[name])
         return module.RUNGS[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._modules
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)
 

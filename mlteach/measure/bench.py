@@ -9,7 +9,6 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from mlteach.errors import GpuUnavailable
 from mlteach.matmul import KERNELS, Kernel
 from mlteach.measure.race import Race
 from mlteach.measure.records import Measurement
@@ -122,7 +121,7 @@ def ladder(
     shape: tuple[int, int, int] | None = None,
     dtype: str = "float32",
     threads: int | None = None,
-    progress: Callable[[str, Measurement | GpuUnavailable | None], None] | None = None,
+    progress: Callable[[str, Measurement | Exception | None], None] | None = None,
     *,
     time: Callable[..., Measurement] = time_product,
     **options: Any,
@@ -137,7 +136,8 @@ def ladder(
         As in `compare`; here ``threads`` is every core where it is left out.
     progress : callable, optional
         ``progress(name, outcome)`` is called with None when a rung starts, then with its `Measurement`, or
-        with the `GpuUnavailable` that keeps it from running here; such a rung is left out of the result.
+        with the exception that keeps it from running here, such as `GpuUnavailable`, an ImportError or the
+        RuntimeError of a missing compiler; such a rung is left out of the result.
     time : callable
         `time_product` or `time_iteration`.
     **options
@@ -151,7 +151,7 @@ def ladder(
         report(name, None)
         try:
             measured.append(time(name, dtype=dtype, threads=threads, **options))
-        except GpuUnavailable as problem:
+        except (ImportError, OSError, RuntimeError) as problem:
             report(name, problem)
         else:
             report(name, measured[-1])
