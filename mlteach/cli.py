@@ -3,13 +3,17 @@
 Exit codes: 0 well, 1 failed, 2 misused, 130 interrupted. An error is one sentence on standard error.
 """
 
+import io
 import json
 import re
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -17,7 +21,6 @@ from mlteach.errors import GpuUnavailable
 
 app = typer.Typer(
     help="Why a matrix product is slow, how to make it fast, and what that buys.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -63,15 +66,20 @@ def doctor(json_file: JsonFile = None) -> None:
     """Examine this machine and say how to cure what is wrong."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from mlteach.measure import describe, doctor
 
+    _check_files(None, json_file)
     findings = doctor.examine()
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # a path or a command is never cut short
     styles = {"ok": "green", "warn": "yellow", "fail": "bold red"}
     for finding in findings:
         text = f"{finding.message} {finding.cure}" if finding.cure else finding.message
-        table.add_row(f"[{styles[finding.status]}]{finding.status}[/]", finding.topic, text)
+        table.add_row(Text(finding.status, styles[finding.status]), finding.topic, Text(text))
     Console().print(table)
     if json_file:
         _write_json(json_file, {"machine": describe().as_dict(), "findings": [vars(f) for f in findings]})
@@ -118,7 +126,7 @@ def train(
 
     how = {"kernel": kernel, "threads": threads, "loss": loss, "iterations": iterations}
     try:
-        logistic.fit(x, targets, **how, on_iteration=on_iteration)
+        state["theta"] = logistic.fit(x, targets, **how, on_iteration=on_iteration)
     finally:
         _keep(state, save, plot_file, json_file)
 
@@ -186,20 +194,28 @@ def notebooks(
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a Windows pipe has no ≈
     sys.exit(_run())
 
 
 def _run() -> int:
     try:
-        code = app(standalone_mode=False) or 0
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
         return _complain("interrupted", code) if code == INTERRUPTED else code  # typer caught Ctrl-C itself
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", INTERRUPTED)
     except Misuse as error:
         return _complain(error, MISUSED)
+    except OSError as error:
+        reason = error.strerror or error
+        return _complain(f"{error.filename}: {reason}" if error.filename else reason, FAILED)
+    except ImportError as error:
+        return _complain(f"{error}: run mlteach doctor for the cure", FAILED)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's and typer's own usage errors
-            return _complain(f"{error.format_message()} Try --help.", MISUSED)
+            return _complain(f"{error.format_message().rstrip('.')}: try --help", MISUSED)
         return _complain(error, FAILED)
 
 
@@ -234,11 +250,20 @@ def _check_kernel(kernel: str | None, threads: int | None, dtype: Dtype) -> None
 
 def _check_files(picture: Path | None, *others: Path | None) -> None:
     """Find out before the work begins whether its results can be written."""
-    for file in filter(None, (picture, *others)):
-        if not file.resolve().parent.is_dir():
-            raise Misuse(
-                f"cannot write {file}: the folder {file.resolve().parent} does not exist, make it first"
-            )
+    files = [file for file in (picture, *others) if file]
+    files = [file for file in files if file.is_file() or file.is_dir() or not file.exists()]  # no devices
+    for file in files:
+        folder = file.resolve().parent
+        if file.is_dir():
+            raise Misuse(f"cannot write {file}: it is a folder, name a file in it")
+        if not folder.is_dir():
+            raise Misuse(f"cannot write {file}: the folder {folder} does not exist, make it first")
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise Misuse(f"cannot write {file}: {error.strerror}, choose another folder") from None
+    if len({file.resolve() for file in files}) < len(files):
+        raise Misuse(f"cannot write {files[-1]} twice: give each result a file of its own")
     if picture and picture.suffix.lower() not in PICTURES:
         raise Misuse(f"cannot draw {picture}: its name must end in {', '.join(PICTURES)}")
 
@@ -254,20 +279,28 @@ def _rungs(kernels: str | None, device: Device, dtype: Dtype) -> list[str]:
     """The rungs that were asked for, in ladder order."""
     from mlteach.matmul import KERNELS
 
-    names = (
-        kernels.split(",")
-        if kernels
-        else [n for n in KERNELS if (KERNELS[n].device == "gpu") == (device == "gpu")]
-    )
+    names = list(KERNELS) if kernels is None else [name.strip() for name in kernels.split(",")]
     for name in names:
         if name not in KERNELS:
             raise Misuse(f"kernel {name!r} is not a rung of the ladder: choose from {', '.join(KERNELS)}")
+    if kernels is None:
+        names = [name for name in names if (_about(name, "device") == "gpu") == (device == "gpu")]
     if not names:
         raise GpuUnavailable("the ladder has no GPU rungs yet: leave --device gpu out to measure the others")
-    able = [name for name in KERNELS if name in names and dtype.value in KERNELS[name].dtypes]
+    able = [name for name in KERNELS if name in names and dtype.value in _about(name, "dtypes", dtype.value)]
     if not able:
         raise Misuse(f"none of {', '.join(names)} computes in {dtype.value}: choose another --dtype")
     return able
+
+
+def _about(name: str, what: str, unknown=None):
+    """A fact about a rung; unknown where it cannot be imported, as ``_say_progress`` will say."""
+    from mlteach.matmul import KERNELS
+
+    try:
+        return getattr(KERNELS[name], what)
+    except ImportError:
+        return unknown
 
 
 def _say_progress(name: str, outcome) -> None:
@@ -278,15 +311,26 @@ def _say_progress(name: str, outcome) -> None:
         typer.echo(f"{name}: {outcome}", err=True)
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[BinaryIO]:
+    """Replace a file whole, or say in a sentence why that cannot be."""
+    from mlteach.files import replacing
+
+    try:
+        with replacing(path) as file:
+            yield file
+    except OSError as error:
+        raise RuntimeError(f"cannot write {path}: {error.strerror or error}, choose another place") from None
+
+
 def _keep(state: dict, save: Path | None, plot_file: Path | None, json_file: Path | None) -> None:
     """Write what was learned and measured so far to the files that were asked for."""
     import numpy as np
 
-    from mlteach.files import replacing
     from mlteach.measure import describe
 
     if save and state["theta"] is not None:
-        with replacing(save) as file:
+        with _writing(save) as file:
             np.savez(file, theta=state["theta"])
     if json_file:
         _write_json(json_file, {"machine": describe().as_dict(), "iterations": state["records"]})
@@ -316,9 +360,7 @@ def _ladder_figure(measured: list, machine, dtype: Dtype):
 
 
 def _write_plot(path: Path, figure) -> None:
-    from mlteach.files import replacing
-
-    with replacing(path) as file:
+    with _writing(path) as file:
         if path.suffix.lower() == ".png":
             file.write(figure.png())
         else:
@@ -326,7 +368,5 @@ def _write_plot(path: Path, figure) -> None:
 
 
 def _write_json(path: Path, record: dict) -> None:
-    from mlteach.files import replacing
-
-    with replacing(path) as file:
+    with _writing(path) as file:
         file.write((json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())

@@ -12,6 +12,7 @@ import pytest
 
 from mlteach import cli, mnist, resources
 from mlteach.learn import logistic
+from mlteach.matmul import KERNELS
 
 
 def run(capsys, monkeypatch, *arguments):
@@ -45,10 +46,15 @@ def test_help_everywhere(mlteach, command):
         (["train", "--images", "60001"], "not 60001"),
         (["train", "--iterations", "-1"], "--iterations"),
         (["train", "--save", "/no/such/folder/w.npz"], "does not exist"),
+        (["train", "--save", "."], "it is a folder"),
+        (["train", "--json", "both", "--save", "./both"], "cannot write both twice"),
+        (["train", "--images", "nan"], "integer: try --help"),
+        (["doctor", "--json", "/no/such/folder/d.json"], "does not exist"),
         (["ladder", "--size", "8", "--shape", "8x8x8"], "--size and --shape"),
         (["ladder", "--shape", "8x8"], "8x8"),
         (["ladder", "--shape", "8x0x8"], "8x0x8"),
         (["ladder", "--kernels", "loops,nope"], "nope"),
+        (["ladder", "--kernels", ""], "kernel ''"),
         (["ladder", "--plot", "ladder.xyz"], "xyz"),
     ],
 )
@@ -58,6 +64,10 @@ def test_misuse_is_one_sentence_and_code_2(mlteach, arguments, words):
     assert out == ""
     assert err.count("\n") == 1
     assert words in err
+
+
+def test_no_command_shows_the_help(mlteach):
+    assert mlteach() == mlteach("--help")
 
 
 def test_train_prints_and_writes_the_talks_accuracies(mlteach, tmp_path):
@@ -78,6 +88,46 @@ def test_train_prints_and_writes_the_talks_accuracies(mlteach, tmp_path):
     assert np.allclose(np.load(files["weights.npz"])["theta"], theta)
     assert files["curve.png"].read_bytes().startswith(b"\x89PNG")
     assert sorted(os.listdir(tmp_path)) == sorted(files)
+
+
+def test_no_iterations_save_the_weights_at_the_start(mlteach, tmp_path):
+    assert mlteach("train", "--images", 5, "--iterations", 0, "--save", tmp_path / "w.npz")[0] == 0
+    assert not np.load(tmp_path / "w.npz")["theta"].any()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize("option", ["--save", "--json"])
+def test_a_full_disk_is_one_sentence(mlteach, option):
+    code, _, err = mlteach("train", "--images", 5, "--iterations", 1, option, "/dev/full")
+    assert code == 1
+    assert err == "mlteach: cannot write /dev/full: No space left on device, choose another place\n"
+
+
+def test_an_unwritable_folder_is_found_before_the_work(mlteach, tmp_path, monkeypatch):
+    def refuse(**where):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(cli.tempfile, "TemporaryFile", refuse)
+    code, out, err = mlteach("train", "--save", tmp_path / "w.npz")
+    assert (code, out) == (cli.MISUSED, "")
+    assert "Permission denied" in err
+
+
+def test_json_to_a_piped_standard_output():
+    if not os.path.exists("/dev/stdout"):
+        pytest.skip("this system has no /dev/stdout")
+    command = [sys.executable, "-m", "mlteach", "train", "--images", "5", "--iterations", "1"]
+    done = subprocess.run([*command, "--json", "/dev/stdout"], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert json.loads(done.stdout[done.stdout.index("{") :])["iterations"][0]["iteration"] == 0
+
+
+def test_a_console_without_the_signs_gets_others():
+    command = [sys.executable, "-m", "mlteach", "ladder", "--help"]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, capture_output=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"marked with ?" in done.stdout
 
 
 def test_train_softmax_learns_something_else(mlteach, tmp_path):
@@ -171,6 +221,16 @@ def test_doctor_exits_1_only_when_something_fails(mlteach, tmp_path, monkeypatch
     code, out, _ = mlteach("doctor")
     assert code == 1
     assert "Install mlteach again." in out
+
+
+def test_ladder_goes_on_without_a_rung_that_cannot_run(mlteach, monkeypatch):
+    rungs = {"loops": "mlteach.matmul.loops", "jit": "no_such_package", "numpy_rows": "mlteach.matmul.loops"}
+    monkeypatch.setattr(KERNELS, "_modules", rungs)
+    code, out, err = mlteach("ladder", "--size", 8, "--threads", 1)
+    assert code == 0
+    assert "loops" in out
+    assert "numpy_rows" in out
+    assert "jit: No module named 'no_such_package'" in err
 
 
 def test_ladder_measures_every_rung(mlteach, tmp_path):
