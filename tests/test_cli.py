@@ -223,6 +223,17 @@ def test_doctor_exits_1_only_when_something_fails(mlteach, tmp_path, monkeypatch
     assert "Install mlteach again." in out
 
 
+def test_doctor_prints_every_word(mlteach, monkeypatch):
+    from mlteach.measure import doctor
+
+    path = "/home/a[b]/[/c]/" + "long" * 30
+    found = doctor.Finding("JupyterLab", "warn", path, 'Run `pip install "mlteach[lab]"`.')
+    monkeypatch.setattr(doctor, "examine", lambda: [found])
+    printed = "".join(mlteach("doctor")[1].split())
+    assert path in printed
+    assert "mlteach[lab]" in printed
+
+
 def test_ladder_goes_on_without_a_rung_that_cannot_run(mlteach, monkeypatch):
     rungs = {"loops": "mlteach.matmul.loops", "jit": "no_such_package", "numpy_rows": "mlteach.matmul.loops"}
     monkeypatch.setattr(KERNELS, "_modules", rungs)
