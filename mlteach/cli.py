@@ -4,20 +4,17 @@ Exit codes: 0 well, 1 failed, 2 misused, 130 interrupted. An error is one senten
 """
 
 import io
-import json
 import re
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
-from mlteach.errors import GpuUnavailable
+from mlteach.cli_files import check_files, write_json, write_plot, writing
+from mlteach.errors import GpuUnavailable, Misuse
 
 app = typer.Typer(
     help="Why a matrix product is slow, how to make it fast, and what that buys.",
@@ -26,11 +23,6 @@ app = typer.Typer(
 )
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
-PICTURES = (".png", ".svg", ".pdf")
-
-
-class Misuse(Exception):
-    """Arguments that cannot be meant."""
 
 
 class Model(StrEnum):
@@ -70,7 +62,7 @@ def doctor(json_file: JsonFile = None) -> None:
 
     from mlteach.measure import describe, doctor
 
-    _check_files(None, json_file)
+    check_files(None, json_file)
     findings = doctor.examine()
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -82,7 +74,7 @@ def doctor(json_file: JsonFile = None) -> None:
         table.add_row(Text(finding.status, styles[finding.status]), finding.topic, Text(text))
     Console().print(table)
     if json_file:
-        _write_json(json_file, {"machine": describe().as_dict(), "findings": [vars(f) for f in findings]})
+        write_json(json_file, {"machine": describe().as_dict(), "findings": [vars(f) for f in findings]})
     if any(finding.status == "fail" for finding in findings):
         raise typer.Exit(FAILED)
 
@@ -111,7 +103,7 @@ def train(
     from mlteach import mnist
     from mlteach.learn import logistic
 
-    _check_files(plot_file, save, json_file)
+    check_files(plot_file, save, json_file)
     loss = "softmax" if model is Model.softmax else "one-vs-all"
     x, targets = _examples(mnist, images, dtype)
     _check_kernel(kernel, threads, dtype)
@@ -159,7 +151,7 @@ def ladder(
 
     if size and shape:
         raise Misuse("--size and --shape exclude each other: give one of them")
-    _check_files(plot_file, json_file)
+    check_files(plot_file, json_file)
     shapes = [_shape(shape)] if shape else [(n, n, n) for n in size or [1024]]
     rungs = _rungs(kernels, device, dtype)
     if threads is not None and threads < 1:
@@ -174,9 +166,9 @@ def ladder(
     if not measured:
         raise RuntimeError("no rung could be measured: see above what each one lacks")
     if json_file:
-        _write_json(json_file, document(measured, machine.as_dict()))
+        write_json(json_file, document(measured, machine.as_dict()))
     if plot_file:
-        _write_plot(plot_file, _ladder_figure(measured, machine, dtype))
+        write_plot(plot_file, _ladder_figure(measured, machine, dtype))
 
 
 @app.command()
@@ -248,26 +240,6 @@ def _check_kernel(kernel: str | None, threads: int | None, dtype: Dtype) -> None
         raise Misuse(error) from None
 
 
-def _check_files(picture: Path | None, *others: Path | None) -> None:
-    """Find out before the work begins whether its results can be written."""
-    files = [file for file in (picture, *others) if file]
-    files = [file for file in files if file.is_file() or file.is_dir() or not file.exists()]  # no devices
-    for file in files:
-        folder = file.resolve().parent
-        if file.is_dir():
-            raise Misuse(f"cannot write {file}: it is a folder, name a file in it")
-        if not folder.is_dir():
-            raise Misuse(f"cannot write {file}: the folder {folder} does not exist, make it first")
-        try:
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise Misuse(f"cannot write {file}: {error.strerror}, choose another folder") from None
-    if len({file.resolve() for file in files}) < len(files):
-        raise Misuse(f"cannot write {files[-1]} twice: give each result a file of its own")
-    if picture and picture.suffix.lower() not in PICTURES:
-        raise Misuse(f"cannot draw {picture}: its name must end in {', '.join(PICTURES)}")
-
-
 def _shape(text: str) -> tuple[int, ...]:
     sizes = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", text.strip().lower())
     if not sizes:
@@ -311,18 +283,6 @@ def _say_progress(name: str, outcome) -> None:
         typer.echo(f"{name}: {outcome}", err=True)
 
 
-@contextmanager
-def _writing(path: Path) -> Iterator[BinaryIO]:
-    """Replace a file whole, or say in a sentence why that cannot be."""
-    from mlteach.files import replacing
-
-    try:
-        with replacing(path) as file:
-            yield file
-    except OSError as error:
-        raise RuntimeError(f"cannot write {path}: {error.strerror or error}, choose another place") from None
-
-
 def _keep(state: dict, save: Path | None, plot_file: Path | None, json_file: Path | None) -> None:
     """Write what was learned and measured so far to the files that were asked for."""
     import numpy as np
@@ -330,10 +290,10 @@ def _keep(state: dict, save: Path | None, plot_file: Path | None, json_file: Pat
     from mlteach.measure import describe
 
     if save and state["theta"] is not None:
-        with _writing(save) as file:
+        with writing(save) as file:
             np.savez(file, theta=state["theta"])
     if json_file:
-        _write_json(json_file, {"machine": describe().as_dict(), "iterations": state["records"]})
+        write_json(json_file, {"machine": describe().as_dict(), "iterations": state["records"]})
     if plot_file:
         from mlteach.teach import plots
 
@@ -341,7 +301,7 @@ def _keep(state: dict, save: Path | None, plot_file: Path | None, json_file: Pat
         plots.accuracy_curve(
             ax, {"training digits": [record["accuracy"] for record in state["records"]]}, chance=0.1
         )
-        _write_plot(plot_file, figure)
+        write_plot(plot_file, figure)
 
 
 def _ladder_figure(measured: list, machine, dtype: Dtype):
@@ -357,16 +317,3 @@ def _ladder_figure(measured: list, machine, dtype: Dtype):
         figure, ax = plots.figure(size=(8.8, 1.5 + 0.35 * len(products)))
         plots.rung_speeds(ax, products, peak)
     return figure
-
-
-def _write_plot(path: Path, figure) -> None:
-    with _writing(path) as file:
-        if path.suffix.lower() == ".png":
-            file.write(figure.png())
-        else:
-            figure.savefig(file, format=path.suffix[1:].lower())
-
-
-def _write_json(path: Path, record: dict) -> None:
-    with _writing(path) as file:
-        file.write((json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from mlteach import cli, mnist, resources
+from mlteach import cli, cli_files, mnist, resources
 from mlteach.learn import logistic
 from mlteach.matmul import KERNELS
 
@@ -107,7 +107,7 @@ def test_an_unwritable_folder_is_found_before_the_work(mlteach, tmp_path, monkey
     def refuse(**where):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(cli.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(cli_files.tempfile, "TemporaryFile", refuse)
     code, out, err = mlteach("train", "--save", tmp_path / "w.npz")
     assert (code, out) == (cli.MISUSED, "")
     assert "Permission denied" in err
