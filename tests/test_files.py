@@ -21,9 +21,14 @@ def test_it_replaces_the_file(tmp_path):
 def test_a_failure_keeps_what_was_there(tmp_path, error):
     path = tmp_path / "a.json"
     path.write_bytes(b"old")
-    with pytest.raises(error), replacing(path) as file:
-        file.write(b"half")
-        raise error("disk full")
+
+    def half():
+        with replacing(path) as file:
+            file.write(b"half")
+            raise error("disk full")
+
+    with pytest.raises(error):
+        half()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.json"]
 

@@ -1,4 +1,4 @@
-"""The README's examples run, its links lead somewhere, and its table is that of the newest recorded ladder."""
+"""The README's examples run, its links lead somewhere, its table is that of the newest recorded ladder."""
 
 import re
 import subprocess
@@ -29,5 +29,7 @@ def test_links_lead_somewhere():
 
 
 def test_the_table_is_that_of_the_newest_ladder():
-    done = subprocess.run([sys.executable, "tools/table.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "tools/table.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr

@@ -25,7 +25,7 @@ PAGE = 4096  # bytes; each array starts on a page of its own, as the operating s
 EMPTY = -1  # where a way holds no line yet: addresses, and so the numbers of lines, start at 0
 L1 = (32768, 8, 64)  # bytes, ways, bytes of a line: the first level of most x86 processors
 
-ARRAYS = {"a": "ik", "b": "kj", "out": "ij"}  # the loops that an array's row and column follow
+ARRAYS = {"a": ("i", "k"), "b": ("k", "j"), "out": ("i", "j")}  # which loops row and column follow
 ACCESSES_PER_STEP = 4  # read a, read b, read out, write out
 
 
@@ -133,7 +133,7 @@ def simulate(
     itemsize = itemsize_of(dtype)
     caches = caches_of(levels)
     steps = math.prod(size.values())
-    outermost, *inner = loops
+    outermost, *inner = tuple(loops)
     if all(piece[loop] >= size[loop] for loop in inner):
         piece[outermost] = 1  # the same steps, cut so fine that an interrupt need not wait for the last
     nest = (_each(loops, size), _each(loops, piece), *_layout(loops, size, itemsize))
