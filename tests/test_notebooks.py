@@ -81,8 +81,8 @@ def opened(path, book):
     promise, _, rest = rest.strip().partition("\n")
     if not title.startswith(f"# {path.name[:2]} "):
         yield "its title does not begin with its number"
-    if not promise.startswith("You ") or len(re.findall(r"[.?](?:\s|$)", promise)) != 1:
-        yield "it does not open with one sentence of what you do"
+    if not re.fullmatch(r"([^.?]+\? )?You (?:[^.]|\.\S)+\.", promise):
+        yield "it does not open with one sentence of what you do, or a question and one sentence"
     learn, need = rest.partition("**You'll learn**")[2].partition("**You need**")[::2]
     if not 3 <= learn.count("\n- ") <= 5:
         yield "it does not say three to five things that you'll learn"
@@ -95,7 +95,7 @@ def closed(path, book):
     summary, end = text_of(book.cells).partition("\n## Summary")[2].partition("## On your own")[::2]
     if not 1 <= summary.count("\n- ") <= 4:
         yield "it has no summary of up to four points"
-    own, _, following = end.partition("\nNext: ")
+    own, _, following = end.partition("\nNext")
     if not re.search(r"^(-|\d+\.) ", own, re.MULTILINE):
         yield "it leaves nothing to do on your own"
     later = [
@@ -239,6 +239,7 @@ def printed(text, name="stdout"):
         (saved, {"metadata": {"tags": ["nbval-ignore-output"]}}, "100% of its outputs are not compared"),
         (opened, {"opening": OPENING.replace("07", "06")}, "its number"),
         (opened, {"opening": OPENING.replace("lines.\n\n**", "lines. Then more.\n\n**")}, "one sentence"),
+        (opened, {"opening": OPENING.replace("You follow", "Why? How? You follow")}, "one sentence"),
         (opened, {"opening": OPENING.replace("- one,\n", "")}, "three to five"),
         (opened, {"opening": OPENING.replace(" time.", "")}, "what you need"),
         (closed, {"closing": CLOSING.replace("Summary", "End")}, "no summary"),
