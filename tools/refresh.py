@@ -102,11 +102,13 @@ def execute(notebook, folder):
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home,
         client.setup_kernel(env=environment(home), stderr=subprocess.DEVNULL),
     ):
+        number = 0  # counted here: a kernel that dies may not have told it
         for position, cell in enumerate(notebook.cells):
+            number += cell.cell_type == "code" and bool(cell.source.strip())
             try:
                 client.execute_cell(cell, position)
             except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-                raise CellError(f"cell In [{cell.execution_count}] {reason(error)}") from error
+                raise CellError(f"cell In [{number}] {reason(error)}") from error
 
 
 def reason(error):
