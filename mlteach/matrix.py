@@ -60,6 +60,11 @@ class Matrix:
     """
 
     __slots__ = ("_data", "_dtype", "_offset", "_shape", "_strides")
+    _data: bytes
+    _dtype: np.dtype
+    _offset: int
+    _shape: tuple[int, int]
+    _strides: tuple[int, int]
     __array_priority__ = 1000  # array @ Matrix asks the Matrix first, and gives a Matrix
 
     def __new__(cls, rows):
