@@ -20,6 +20,7 @@ from mlteach.teach.plots.iteration import empty_ladder, ladder_by_iteration
 from mlteach.teach.plots.loops import ORDERS, loop_steps, loop_walk
 from mlteach.teach.plots.parallel import amdahl, gantt, speed_up
 from mlteach.teach.plots.raw import byte_strip, pixel_values
+from mlteach.teach.plots.roofline import roofline
 from mlteach.teach.plots.rungs import ladder, ladder_by_size
 from mlteach.teach.plots.scores import weighted_sum
 from mlteach.teach.plots.speeds import rung_speeds
@@ -52,6 +53,7 @@ __all__ = [
     "pixel_values",
     "principal_components",
     "product_share",
+    "roofline",
     "rung_speeds",
     "speed_up",
     "stability_limit",
