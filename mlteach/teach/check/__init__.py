@@ -20,6 +20,7 @@ from mlteach.teach.check.learning import filter_rows, gradient, softmax, softmax
 from mlteach.teach.check.order import pij
 from mlteach.teach.check.products import matmul, row_times_matrix
 from mlteach.teach.check.report import Report
+from mlteach.teach.check.speed import dot4
 from mlteach.teach.check.workers import bands, shared_rows
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "bands",
     "checker",
     "close_to",
+    "dot4",
     "examine",
     "filter_rows",
     "gradient",

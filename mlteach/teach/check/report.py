@@ -35,6 +35,7 @@ class Report:
 
 UNSOLVED = Report(False, ("not solved yet",))
 INTERRUPTED = Report(False, ("interrupted",))
+INCONCLUSIVE = "inconclusive"  # the first line of a report on a speed that this machine cannot tell now
 
 # A symbol and the colour of the rule beside it; the text keeps the colour of the theme.
 _MARKS = {
@@ -42,6 +43,7 @@ _MARKS = {
     False: ("✗", "#d55e00"),
     UNSOLVED.lines[0]: ("○", "#888888"),
     INTERRUPTED.lines[0]: ("○", "#888888"),
+    INCONCLUSIVE: ("○", "#888888"),
 }
 
 

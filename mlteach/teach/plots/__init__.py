@@ -19,6 +19,7 @@ from mlteach.teach.plots.digits import (
 from mlteach.teach.plots.iteration import empty_ladder, ladder_by_iteration
 from mlteach.teach.plots.loops import ORDERS, loop_steps, loop_walk
 from mlteach.teach.plots.parallel import amdahl, gantt, speed_up
+from mlteach.teach.plots.pipeline import chain_and_lanes, chain_cycles
 from mlteach.teach.plots.raw import byte_strip, pixel_values
 from mlteach.teach.plots.roofline import roofline
 from mlteach.teach.plots.rungs import ladder, ladder_by_size
@@ -33,6 +34,8 @@ __all__ = [
     "accuracy_curve",
     "amdahl",
     "byte_strip",
+    "chain_and_lanes",
+    "chain_cycles",
     "cost_curve",
     "cost_surface",
     "descent_path",
