@@ -18,7 +18,7 @@ import numpy as np
 
 from mlteach.matmul.cores import usable_cores
 
-__all__ = ["KERNELS", "Kernel", "matmul", "rung", "usable_cores"]
+__all__ = ["KERNELS", "Kernel", "matmul", "resolve", "rung", "usable_cores"]
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
@@ -185,6 +185,22 @@ def matmul(
     elif out.size:
         chosen.run(_aligned(a, dtype), _aligned(b, dtype), out, workers)
     return out
+
+
+def resolve(
+    kernel: str | Kernel | None = None, threads: int | None = None, dtype: np.dtype = FLOATS[0]
+) -> tuple[Kernel, int]:
+    """The rung and the number of threads that ``matmul`` would use, to run many products after one check.
+
+    Raises
+    ------
+    TypeError, ValueError, GpuUnavailable
+        As ``matmul`` does.
+    """
+    chosen = _kernel(kernel)
+    one = np.empty((1, 1), dtype)
+    _dtype(one, one, chosen)
+    return chosen, _threads(threads)
 
 
 def _kernel(kernel) -> Kernel:

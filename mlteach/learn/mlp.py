@@ -1,0 +1,294 @@
+"""A network of layers: ReLU inside, softmax at the end, trained on minibatches by backpropagation.
+
+MLP stands for multilayer perceptron. Each layer multiplies what comes in by its weights and adds its biases;
+between two layers the ReLU turns everything below zero into zero. The cost is the cross-entropy, which is
+minus the logarithm of the probability that the right class got.
+"""
+
+import math
+import numbers
+import os
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from mlteach import mnist
+from mlteach.files import replacing
+from mlteach.learn.backward import Batch, layers_in, parameters
+from mlteach.learn.elementwise import descend
+from mlteach.matmul import FLOATS, Kernel, resolve
+
+FORMAT = "mlteach network 1"  # in every saved file; another number once the arrays in it change
+
+
+def features(images: ArrayLike, *, dtype: DTypeLike = np.float32) -> np.ndarray:
+    """Grey levels as numbers from 0, paper, to 1, ink.
+
+    Parameters
+    ----------
+    images : array_like, shape (N, rows, columns) or (rows, columns), uint8
+    dtype : data type
+        float32 or float64.
+
+    Returns
+    -------
+    ndarray, shape (N, rows * columns)
+        One image a row; a single image is one row.
+    """
+    images = np.asarray(images)
+    if images.ndim not in (2, 3) or images.dtype != np.uint8:
+        raise ValueError(
+            f"images are uint8 of shape (N, rows, columns), not {images.dtype} of shape {images.shape}"
+        )
+    rows = images.reshape(-1, images.shape[-2] * images.shape[-1])
+    return np.divide(rows, 255, dtype=dtype)
+
+
+def cosine(done: float) -> float:
+    """A schedule: the whole rate at the start, falling along half a cosine to none at the end."""
+    return (1 + math.cos(math.pi * done)) / 2
+
+
+class MLP:
+    """A reader of digits, or of anything that comes as rows of numbers.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        The numbers in each layer, the inputs first and the classes last: (784, 128, 10).
+    seed : int
+        Decides the first weights and the order of the examples; the same seed learns the same network.
+    kernel : str or Kernel, optional
+        The rung of the ladder that multiplies; the fastest where it is None.
+    threads : int, optional
+        How many threads a parallel rung may use; every core where it is None.
+    dtype : data type
+        float32, or float64.
+
+    Attributes
+    ----------
+    layers : list of (ndarray, ndarray)
+        Weights (inputs, outputs) and biases (outputs,) of each layer.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where there are fewer than two sizes or one is below 1, or no rung computes that way.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        seed: int = 0,
+        *,
+        kernel: str | Kernel | None = None,
+        threads: int | None = None,
+        dtype: DTypeLike = np.float32,
+    ):
+        self.sizes = _sizes(sizes)
+        self.dtype = np.dtype(dtype)
+        chosen, workers = resolve(kernel, threads, self.dtype)
+        self._multiply = lambda a, b, out: chosen.run(a, b, out, workers)
+        self._random = np.random.default_rng(seed)
+        self._parameters = np.zeros(parameters(self.sizes), self.dtype)
+        self.layers = layers_in(self._parameters, self.sizes)
+        for weights, _ in self.layers:  # after He et al., "Delving Deep into Rectifiers" (2015)
+            weights[...] = self._random.normal(0, math.sqrt(2 / len(weights)), weights.shape)
+
+    def __repr__(self) -> str:
+        return f"MLP({'-'.join(map(str, self.sizes))}, {self.dtype})"
+
+    def fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        epochs: int,
+        batch: int,
+        rate: float,
+        momentum: float = 0.9,
+        decay: float = 0,
+        schedule: Callable[[float], float] | None = None,
+        on_epoch: Callable[[int, "MLP"], None] | None = None,
+    ) -> "MLP":
+        """Learn from examples, going on from the weights so far.
+
+        Parameters
+        ----------
+        x : array_like of floats, shape (N, inputs)
+            One example a row, numbers near 1 in size, as ``features`` gives them.
+        y : array_like, shape (N,) or (N, classes)
+            Labels 0, 1, 2, ..., or one-hot targets.
+        epochs : int
+            How often every example is used.
+        batch : int
+            How many examples a step learns from; the last batch of an epoch takes what is left.
+        rate : float
+            The step size, above 0.
+        momentum : float
+            The part of each step that goes on into the next, from 0 to below 1.
+        decay : float
+            Pulls each weight, not the biases, towards 0: added to its slope, times the weight.
+        schedule : callable, optional
+            ``schedule(done)`` is what the rate is multiplied by when a part of the work from 0 to below 1
+            is done, such as ``cosine``.
+        on_epoch : callable, optional
+            ``on_epoch(epoch, network)``, called after each epoch, the first of which is 0.
+
+        Returns
+        -------
+        MLP
+            The network itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where an argument is out of range, or x and y do not fit the network or each other.
+        FloatingPointError
+            Where the weights grew without bound.
+        """
+        x, targets = self._examples(x, y)
+        _check(epochs, batch, rate, momentum, decay)
+        batch = min(batch, len(x))
+        memory = {rows: self._memory(rows) for rows in {batch, len(x) % batch} - {0}}
+        gradient, velocity = np.empty_like(self._parameters), np.zeros_like(self._parameters)
+        slopes = layers_in(gradient, self.sizes)
+        decaying = sum(weights.size for weights, _ in self.layers)  # the biases lie behind all weights
+        for epoch in range(epochs):
+            order = self._random.permutation(len(x))
+            for start in range(0, len(x), batch):
+                rows = order[start : start + batch]
+                step = rate * (schedule((epoch + start / len(x)) / epochs) if schedule else 1)
+                passing = memory[len(rows)]
+                np.take(x, rows, axis=0, out=passing.x, mode="clip")  # the other modes go through a copy
+                np.take(targets, rows, axis=0, out=passing.targets, mode="clip")
+                passing.forward(self.layers)
+                passing.backward(self.layers, slopes, step / len(rows))
+                how = (self.dtype.type(momentum), self.dtype.type(step * decay), decaying if decay else 0)
+                descend(self._parameters, velocity, gradient, *how)
+            if not np.isfinite(self._parameters).all():
+                raise FloatingPointError(
+                    f"the weights grew without bound in epoch {epoch}: choose a rate below {rate}"
+                )
+            if on_epoch:
+                on_epoch(epoch, self)
+        return self
+
+    def probabilities(self, x: ArrayLike) -> np.ndarray:
+        """How sure the network is of each class: shape (N, classes), rows add up to 1."""
+        return self._forward(self._inputs(x)).outputs[-1]
+
+    def predict(self, x: ArrayLike) -> np.ndarray:
+        """The most probable class of each row of x, shape (N, inputs): labels of shape (N,)."""
+        return self.probabilities(x).argmax(axis=1)
+
+    def accuracy(self, x: ArrayLike, y: ArrayLike) -> float:
+        """The share of rows whose predicted class is right, between 0 and 1; y as in ``fit``."""
+        x, targets = self._examples(x, y)
+        return float(np.mean(self.predict(x) == targets.argmax(axis=1)))
+
+    def cost(self, x: ArrayLike, y: ArrayLike) -> float:
+        """The mean cross-entropy of the probabilities; x and y as in ``fit``."""
+        x, targets = self._examples(x, y)
+        with np.errstate(divide="ignore"):  # a right class with no probability at all costs infinity
+            surprise = np.where(targets > 0, targets * -np.log(self.probabilities(x)), 0)
+        return float(surprise.sum() / len(x))
+
+    def gradient(self, x: ArrayLike, y: ArrayLike) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The slope of ``cost`` in each layer's weights and biases, in the shapes of ``layers``."""
+        x, targets = self._examples(x, y)
+        passing = self._forward(x)
+        passing.targets = targets
+        slopes = layers_in(np.empty_like(self._parameters), self.sizes)
+        passing.backward(self.layers, slopes, 1 / len(x))
+        return slopes
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the network to an .npz file, which is there whole or not at all."""
+        with replacing(path) as file:
+            np.savez(file, format=FORMAT, sizes=self.sizes, parameters=self._parameters)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, *, kernel: str | Kernel | None = None, threads: int | None = None):
+        """Read a network that ``save`` wrote.
+
+        Raises
+        ------
+        OSError
+            Where the file cannot be read.
+        ValueError
+            Where it is anything else than a saved network.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                kind, sizes, flat = (file[name] for name in ("format", "sizes", "parameters"))
+            sizes = _sizes(sizes.tolist())
+            whole = kind == FORMAT and flat.shape == (parameters(sizes),) and flat.dtype in FLOATS
+        except OSError:
+            raise
+        except Exception:  # there is no end of what else a file can hold
+            whole = False
+        if not whole:
+            raise ValueError(f"{path} is not a network that this version of mlteach saved: train it anew")
+        network = cls(sizes, kernel=kernel, threads=threads, dtype=flat.dtype)
+        network._parameters[...] = flat
+        return network
+
+    def _memory(self, rows: int) -> Batch:
+        return Batch(self.sizes, rows, self.dtype, self._multiply)
+
+    def _forward(self, x: np.ndarray) -> Batch:
+        """A batch of all of x, with everything that the layers made of it."""
+        passing = self._memory(len(x))
+        passing.x = x
+        passing.forward(self.layers)
+        return passing
+
+    def _inputs(self, x: ArrayLike) -> np.ndarray:
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != self.sizes[0] or len(x) == 0:
+            raise ValueError(
+                f"x of shape {x.shape} does not fit {self}: give at least one row of {self.sizes[0]}"
+            )
+        if x.dtype.kind != "f":
+            raise TypeError(f"x holds {x.dtype}, but a network wants floats near 1: give features(images)")
+        x = np.ascontiguousarray(x, self.dtype)
+        if not np.isfinite(x.sum()):
+            raise ValueError(
+                "x holds numbers that are infinite, not a number or far too large: leave them out"
+            )
+        return x
+
+    def _examples(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of x and their targets, shape (N, classes)."""
+        x, y, classes = self._inputs(x), np.asarray(y), self.sizes[-1]
+        if y.shape not in {(len(x),), (len(x), classes)}:
+            raise ValueError(
+                f"y of shape {y.shape} does not fit {len(x)} rows of x: give a label for each row"
+            )
+        if y.ndim == 2:
+            return x, y.astype(self.dtype)
+        return x, mnist.one_hot(y, classes, dtype=self.dtype)
+
+
+def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    sizes = tuple(sizes)
+    if len(sizes) < 2 or not all(isinstance(size, numbers.Integral) and size > 0 for size in sizes):
+        raise ValueError(
+            f"sizes must be two or more whole numbers from 1, such as (784, 128, 10), not {sizes}"
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def _check(epochs, batch, rate, momentum, decay) -> None:
+    """Say which of the numbers that ``fit`` was given is out of its range."""
+    for name, value, least in (("epochs", epochs, 0), ("batch", batch, 1)):
+        if not (isinstance(value, numbers.Integral) and value >= least):
+            raise ValueError(f"{name} must be a whole number from {least} on, not {value!r}")
+    for name, value, fits, range_ in (
+        ("rate", rate, 0 < rate < math.inf, "above 0"),
+        ("momentum", momentum, 0 <= momentum < 1, "from 0 to below 1"),
+        ("decay", decay, 0 <= decay < math.inf, "from 0 on"),
+    ):
+        if not fits:
+            raise ValueError(f"{name} must be a number {range_}, not {value!r}")
