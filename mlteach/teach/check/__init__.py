@@ -14,6 +14,7 @@ A new checker is a generator of `Case` and a function under `checker` that hands
 """
 
 from mlteach.teach.check.answers import Wrong, as_array, close_to
+from mlteach.teach.check.cuda import cuda_matmul, tiled_product, transpose, vector_add
 from mlteach.teach.check.digits import nearest_mean, write_idx
 from mlteach.teach.check.engine import Case, checker, examine
 from mlteach.teach.check.learning import filter_rows, gradient, softmax, softmax_step
@@ -31,6 +32,7 @@ __all__ = [
     "bands",
     "checker",
     "close_to",
+    "cuda_matmul",
     "dot4",
     "examine",
     "filter_rows",
@@ -42,5 +44,8 @@ __all__ = [
     "shared_rows",
     "softmax",
     "softmax_step",
+    "tiled_product",
+    "transpose",
+    "vector_add",
     "write_idx",
 ]
