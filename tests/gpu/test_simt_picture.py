@@ -62,8 +62,12 @@ def test_a_warp_on_memory(ax):
     assert text[-1].endswith("lane 31")
     assert picture.warp_on_memory(ax, access) is ax
     assert len(ax.lines) == 32
-    with pytest.raises(ValueError, match="2 global loads"):
+    assert picture.warp_access(trace, array="src").line == access.line
+    assert picture.warp_access(trace, array="dst", kind="stores").offsets.tolist() == list(range(0, 128, 4))
+    with pytest.raises(ValueError, match=f"line {access.line} has 2 loads of warps"):
         picture.warp_access(trace, access.line, number=2)
+    with pytest.raises(ValueError, match="dst shared has 0 loads of warps"):
+        picture.warp_access(trace, array="dst", space="shared")
 
 
 def test_banks(ax):

@@ -30,19 +30,29 @@ class WarpAccess(NamedTuple):
     bytes: int
 
 
-def warp_access(trace: Trace, line: int, *, kind: str = "loads", space: str = "global", number: int = 0):
+def warp_access(
+    trace: Trace,
+    line: int | None = None,
+    *,
+    array: str | None = None,
+    kind: str = "loads",
+    space: str | None = None,
+    number: int = 0,
+) -> WarpAccess:
     """Return an access of a warp.
 
     Parameters
     ----------
     trace : Trace
         Of the launch.
-    line : int
-        Source line of the access.
+    line : int, optional
+        Source line of the access; any line by default.
+    array : str, optional
+        What the kernel calls the array; any array by default.
     kind : "loads" or "stores"
-        Which accesses of that line.
-    space : "global" or "shared"
-        Which memory.
+        Which accesses.
+    space : "global" or "shared", optional
+        Which memory; either by default.
     number : int
         Which of them, in the order of the run; the first warp's first access is 0.
 
@@ -51,18 +61,21 @@ def warp_access(trace: Trace, line: int, *, kind: str = "loads", space: str = "g
     ValueError
         When the trace kept no such access.
     """
-    spaces = np.array([a.space == space for a in trace.arrays] or [False])
+    chosen = [array in (None, a.name) and space in (None, a.space) for a in trace.arrays]
     a = trace.accesses
     code = next(k for k, verb in VERBS.items() if verb == kind)
-    a = a[(a["line"] == line) & (a["kind"] == code) & spaces[a["array"]]]
+    a = a[(a["kind"] == code) & np.array(chosen or [False])[a["array"]]]
+    if line is not None:
+        a = a[a["line"] == line]
     numbers = list(dict.fromkeys(a["instruction"].tolist()))
     if number >= len(numbers):
+        where = " ".join(filter(None, (line and f"line {line}", array, space))) or "the kernel"
         raise ValueError(
-            f"line {line} has {len(numbers)} {space} {kind} of warps in this trace, none with number {number}"
+            f"{where} has {len(numbers)} {kind} of warps in this trace, none with number {number}"
         )
     a = a[a["instruction"] == numbers[number]]
     name = trace.arrays[a["array"][0]].name
-    return WarpAccess(name, code, line, a["thread"] % WARP, a["offset"], int(a["bytes"][0]))
+    return WarpAccess(name, code, int(a["line"][0]), a["thread"] % WARP, a["offset"], int(a["bytes"][0]))
 
 
 def touched_sectors(access: WarpAccess) -> np.ndarray:

@@ -27,12 +27,23 @@ from mlteach.teach.plots.scores import weighted_sum
 from mlteach.teach.plots.speeds import rung_speeds
 from mlteach.teach.plots.style import COLOURS, figure, headline, label_ends
 from mlteach.teach.plots.training import accuracy_curve, cost_curve, product_share
+from mlteach.teach.plots.warps import (
+    banks,
+    block_warp_text,
+    space_time,
+    thread_map,
+    tile_on_banks,
+    warp_explorer,
+    warp_on_matrix,
+)
 
 __all__ = [
     "COLOURS",
     "ORDERS",
     "accuracy_curve",
     "amdahl",
+    "banks",
+    "block_warp_text",
     "byte_strip",
     "chain_and_lanes",
     "chain_cycles",
@@ -58,9 +69,14 @@ __all__ = [
     "product_share",
     "roofline",
     "rung_speeds",
+    "space_time",
     "speed_up",
     "stability_limit",
     "step_size",
+    "thread_map",
+    "tile_on_banks",
+    "warp_explorer",
+    "warp_on_matrix",
     "weighted_sum",
     "wrong_digits",
 ]
