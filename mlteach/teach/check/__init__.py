@@ -14,6 +14,7 @@ A new checker is a generator of `Case` and a function under `checker` that hands
 """
 
 from mlteach.teach.check.answers import Wrong, as_array, close_to
+from mlteach.teach.check.cores import argmax_p
 from mlteach.teach.check.cuda import cuda_matmul, tiled_product, transpose, vector_add
 from mlteach.teach.check.digits import nearest_mean, write_idx
 from mlteach.teach.check.engine import Case, checker, examine
@@ -22,12 +23,14 @@ from mlteach.teach.check.order import pij
 from mlteach.teach.check.products import matmul, row_times_matrix
 from mlteach.teach.check.report import Report
 from mlteach.teach.check.speed import dot4
+from mlteach.teach.check.tiles import traffic
 from mlteach.teach.check.workers import bands, shared_rows
 
 __all__ = [
     "Case",
     "Report",
     "Wrong",
+    "argmax_p",
     "as_array",
     "bands",
     "checker",
@@ -45,6 +48,7 @@ __all__ = [
     "softmax",
     "softmax_step",
     "tiled_product",
+    "traffic",
     "transpose",
     "vector_add",
     "write_idx",
