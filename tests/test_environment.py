@@ -134,8 +134,9 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_holds_the_digits_the_notebooks_and_the_results(wheel):
     names = set(wheel.namelist())
-    for path in (ROOT / "mlteach" / "data").glob("*"):
-        assert f"mlteach/data/{path.name}" in names
+    for path in [*ROOT.glob("mlteach/data/*"), *ROOT.glob("mlteach/teach/assets/*")]:
+        assert path.relative_to(ROOT).as_posix() in names
+    assert "mlteach/teach/assets/drawpad.js" in names
     for folder in ("notebooks", "results"):
         for path in (ROOT / folder).rglob("[!.]*"):
             if path.is_file() and not any(part.startswith(".") for part in path.relative_to(ROOT).parts):

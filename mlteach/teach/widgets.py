@@ -149,15 +149,15 @@ class Explorer:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         data, metadata = bundle(*self._first, self._size[0])
-        if _widgets_work():
+        if widgets_work():
             data[WIDGET] = self._view._repr_mimebundle_()[WIDGET]
         return data, metadata
 
 
-def _widgets_work() -> bool:
-    """Whether a kernel runs this and ipywidgets is there."""
+def widgets_work(package: str = "ipywidgets") -> bool:
+    """Whether a kernel runs this and the package that a widget needs is there."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return hasattr(shell, "kernel") and importlib.util.find_spec("ipywidgets") is not None
+    return hasattr(shell, "kernel") and importlib.util.find_spec(package) is not None
 
 
 def _values(name: str, given: Any) -> range | Floats | list:

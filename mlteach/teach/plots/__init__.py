@@ -21,6 +21,7 @@ from mlteach.teach.plots.loops import ORDERS, loop_steps, loop_walk
 from mlteach.teach.plots.parallel import amdahl, gantt, speed_up
 from mlteach.teach.plots.pipeline import chain_and_lanes, chain_cycles
 from mlteach.teach.plots.raw import byte_strip, pixel_values
+from mlteach.teach.plots.reading import reading
 from mlteach.teach.plots.roofline import roofline
 from mlteach.teach.plots.rungs import ladder, ladder_by_size
 from mlteach.teach.plots.scores import weighted_sum
@@ -67,6 +68,7 @@ __all__ = [
     "pixel_values",
     "principal_components",
     "product_share",
+    "reading",
     "roofline",
     "rung_speeds",
     "space_time",

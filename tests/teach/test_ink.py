@@ -1,0 +1,88 @@
+"""Drawings become pictures like those of MNIST."""
+
+import numpy as np
+import pytest
+
+from mlteach import mnist
+from mlteach.teach.drawpad import SIDE
+from mlteach.teach.ink import centred, resized
+
+
+def on_the_pad(images, seed=0):
+    """Draw images as a hand might: enlarged to the pad, in full ink or none, and anywhere on it."""
+    random = np.random.RandomState(seed)
+    for image in images:
+        drawing = resized(image, SIDE, SIDE) > 127
+        rows, columns = (np.flatnonzero(drawing.any(axis=axis)) for axis in (1, 0))
+        shift = [random.randint(-places[0], SIDE - places[-1]) for places in (rows, columns)]
+        yield np.roll(drawing, shift, (0, 1))
+
+
+def nearest(pictures, train):
+    """Read each picture as the nearest of the training digits."""
+    x, pictures = (images.reshape(len(images), -1).astype(np.float32) for images in (train.images, pictures))
+    return train.labels[((x * x).sum(axis=1) - 2 * pictures @ x.T).argmin(axis=1)]
+
+
+def test_a_digit_of_mnist_comes_back_as_it_was():
+    for image in mnist.load("test").images[:2000]:
+        assert (centred(image) == image).all()
+
+
+def test_a_drawing_is_read_as_well_as_the_digit_it_was_made_of():
+    test, train = mnist.load("test"), mnist.load("train")
+    train = mnist.Digits(train.images[:20_000], train.labels[:20_000])
+    images, labels = test.images[:500], test.labels[:500]
+    pictures = np.array([centred(drawing) for drawing in on_the_pad(images)])
+    as_it_was = (nearest(images, train) == labels).mean()
+    assert as_it_was > 0.92
+    assert (nearest(pictures, train) == labels).mean() > as_it_was - 0.01
+
+
+@pytest.mark.parametrize("shape", [(140, 140), (28, 28), (7, 300)])
+def test_ink_fills_the_box_and_its_mass_lies_at_the_centre(shape):
+    drawing = np.zeros(shape, np.uint8)
+    drawing[2:5, 3:20] = 255
+    picture = centred(drawing)
+    rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
+    assert (len(columns), len(rows)) == (20, round(20 * 3 / 17))
+    for axis in (0, 1):
+        sums = picture.sum(axis=axis, dtype=float)
+        assert abs(sums @ np.arange(28) / sums.sum() - 14) <= 0.5
+
+
+@pytest.mark.parametrize("place", [(0, 0), (0, 139), (139, 70)])
+def test_a_single_pixel_is_a_full_box(place):
+    drawing = np.zeros((140, 140), bool)
+    drawing[place] = True
+    assert (centred(drawing)[4:24, 4:24] == 255).all()
+    assert centred(drawing).sum() == 400 * 255
+
+
+def test_ink_with_its_mass_at_one_end_stays_inside():
+    drawing = np.zeros((100, 100), np.uint8)
+    drawing[:95, 50] = 10
+    drawing[95:] = 255
+    picture = centred(drawing)
+    assert np.flatnonzero(picture.any(axis=1)).tolist() == list(range(20))
+    assert (picture[19, 4:24] > 200).all()
+
+
+@pytest.mark.parametrize("drawing", [np.zeros((140, 140), np.uint8), np.zeros((0, 5), bool)])
+def test_no_ink_is_an_empty_picture(drawing):
+    picture = centred(drawing)
+    assert picture.shape == (28, 28)
+    assert picture.dtype == np.uint8
+    assert not picture.any()
+
+
+@pytest.mark.parametrize("drawing", [np.zeros(784, np.uint8), np.zeros((28, 28)), [[0, 300]], "7"])
+def test_what_is_no_drawing_is_refused(drawing):
+    with pytest.raises(ValueError, match="a drawing is uint8 or bool of shape"):
+        centred(drawing)
+
+
+def test_a_drawing_is_not_changed():
+    drawing = mnist.load("test").images[3]
+    assert not drawing.flags.writeable
+    assert centred(drawing) is not drawing
