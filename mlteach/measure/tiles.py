@@ -7,6 +7,7 @@ one number of `a` for each row of the tile, and multiplies and adds each with ea
 import functools
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -88,12 +89,12 @@ def assembly(code: Callable, arrays: int, dtype: str = "float32") -> str:
     loop = _looped(code)
     zero, arguments = np.dtype(dtype).type(0), (0,) * (arrays + 1)
     loop(zero, arguments, 0)
-    asm: dict = loop.inspect_asm()
+    asm = loop.inspect_asm()
     return asm[next(signature for signature in loop.signatures if signature[0].name == dtype)]
 
 
 @functools.cache
-def _looped(code: Callable) -> Callable:
+def _looped(code: Callable) -> Any:
     @njit(nogil=True)
     def loop(zero, arguments, times):
         for _ in range(times):
