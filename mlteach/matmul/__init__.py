@@ -46,6 +46,9 @@ class Kernel:
         overwritten, whatever it held, and nothing else is written.
     function : callable
         The kernel itself, as the notebooks show it.
+    prepare : callable or None
+        For a GPU rung, ``prepare(a, b)`` brings the matrices to the GPU and returns a
+        ``mlteach.gpu.device.Product``, which can be timed there.
     """
 
     name: str
@@ -56,10 +59,11 @@ class Kernel:
     parallel: bool
     run: Callable[[np.ndarray, np.ndarray, np.ndarray, int], None] = field(repr=False)
     function: Callable = field(repr=False)
+    prepare: Callable | None = field(repr=False, default=None)
 
 
 def rung(function: Callable, *, run: Callable | None = None, device: str = "cpu", parallel: bool = False,
-         dtypes: tuple[np.dtype, ...] = FLOATS) -> Kernel:  # fmt: skip
+         dtypes: tuple[np.dtype, ...] = FLOATS, prepare: Callable | None = None) -> Kernel:  # fmt: skip
     """Make a ``Kernel`` of a function whose docstring has the labelled lines Idea and Limit.
 
     Parameters
@@ -68,7 +72,7 @@ def rung(function: Callable, *, run: Callable | None = None, device: str = "cpu"
         ``function(a, b, out)``, or ``function(a, b, out, threads)`` where ``parallel`` is true.
     run : callable, optional
         ``run(a, b, out, threads)`` where the function itself cannot take arrays, such as one for lists.
-    device, parallel, dtypes
+    device, parallel, dtypes, prepare
         As in ``Kernel``.
     """
     if run is None:
@@ -85,6 +89,7 @@ def rung(function: Callable, *, run: Callable | None = None, device: str = "cpu"
         parallel=parallel,
         run=run,
         function=function,
+        prepare=prepare,
     )
 
 
@@ -126,6 +131,15 @@ KERNELS: Mapping[str, Kernel] = _Ladder(
         "simd": "mlteach.matmul.simd",
         "c": "mlteach.matmul.native",
         "blas": "mlteach.matmul.native",
+        "cuda_naive": "mlteach.gpu.rungs",
+        "cuda_coalesced": "mlteach.gpu.rungs",
+        "cuda_shared": "mlteach.gpu.rungs",
+        "cuda_registers_1d": "mlteach.gpu.rungs",
+        "cuda_registers_2d": "mlteach.gpu.rungs",
+        "cuda_vector": "mlteach.gpu.rungs",
+        "cuda_double_buffer": "mlteach.gpu.rungs",
+        "cuda_tensor_core": "mlteach.gpu.rungs",
+        "cublas": "mlteach.gpu.rungs",
     }
 )
 
@@ -194,12 +208,13 @@ def resolve(
 
     Raises
     ------
-    TypeError, ValueError, GpuUnavailable
-        As ``matmul`` does.
+    TypeError, ValueError
+        As ``matmul`` does for its arguments.
     """
     chosen = _kernel(kernel)
-    one = np.empty((1, 1), dtype)
-    _dtype(one, one, chosen)
+    if np.dtype(dtype) not in chosen.dtypes:
+        known = " or ".join(str(d) for d in chosen.dtypes)
+        raise TypeError(f"kernel {chosen.name!r} computes in {known}, not in {np.dtype(dtype)}")
     return chosen, _threads(threads)
 
 
@@ -235,14 +250,16 @@ def _threads(threads: int | None) -> int:
         raise TypeError(f"threads must be a whole number or None, not {threads!r}") from None
     if wanted < 1:
         raise ValueError(f"threads must be at least 1, not {wanted}: leave it out to use every core")
-    return min(wanted, usable_cores())
+    return 1 if wanted == 1 else min(wanted, usable_cores())
 
 
 def _dtype(a: np.ndarray, b: np.ndarray, kernel: Kernel) -> np.dtype:
-    try:
-        dtype = np.result_type(a.dtype, b.dtype, np.float32)
-    except TypeError:
-        dtype = None
+    dtype = a.dtype
+    if dtype != b.dtype or dtype not in FLOATS:  # asking NumPy takes as long as a small product
+        try:
+            dtype = np.result_type(dtype, b.dtype, np.float32)
+        except TypeError:
+            dtype = None
     if dtype not in FLOATS:
         raise TypeError(f"cannot multiply {a.dtype} by {b.dtype}: convert both to float32 or float64 first")
     if dtype not in kernel.dtypes:

@@ -196,6 +196,24 @@ class Gpu:
             for e, value in enumerate(values):
                 array.write(at + e, value)
 
+    def store_later(self, array, index, values):
+        """Begin a store that is on its way until the function returned is called, as an asynchronous copy is.
+
+        Until then, nobody sees the values, and whoever touches the elements without a barrier between races.
+        """
+        at, begun = array.span(index, len(values)), self._machine.interval
+        if at is None:
+            return lambda: None
+        array.note(at, STORE, len(values))
+
+        def arrive():
+            if self._machine.interval != begun:  # on its way through a barrier: it races on both sides
+                array.note(at, STORE, len(values))
+            for e, value in enumerate(values):
+                array.write(at + e, value)
+
+        return arrive
+
     @property
     def state(self) -> dict:
         """A dict of the running thread, for stand-ins that must remember (an asynchronous copy, say)."""

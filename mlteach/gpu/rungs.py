@@ -1,0 +1,36 @@
+"""The GPU kernels as rungs of the ladder, and the library that they are measured against."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlteach.gpu.device import prepare_cupy, prepare_launch, run_by
+from mlteach.gpu.kernels import CUDA
+from mlteach.gpu.launch import Launch
+from mlteach.matmul import Kernel, rung
+
+
+def cublas(a, b, out):
+    """Call NVIDIA's own library, through CuPy.
+
+    Idea: cuBLAS holds hundreds of kernels, written for each GPU by hand, and picks one by the shape.
+    Changed from `blas`: the machine; the arrays lie on the GPU.
+    Limit: the FMA units. Float32 stays float32: the tensor cores' shorter TF32 is left off.
+    """
+    import cupy
+
+    cupy.matmul(a, b, out=out)
+
+
+def _kernel(launch: Launch) -> Kernel:
+    prepare = prepare_launch(launch)
+    single = (np.dtype("float32"),)
+    return rung(launch.function, run=run_by(prepare), device="gpu", dtypes=single, prepare=prepare)
+
+
+_cublas = prepare_cupy(cublas)
+
+RUNGS = {
+    **{name: _kernel(launch) for name, launch in CUDA.items()},
+    "cublas": rung(cublas, run=run_by(_cublas), device="gpu", prepare=_cublas),
+}
