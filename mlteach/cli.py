@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from mlteach.cli_files import check_files, write_json, write_plot, writing
-from mlteach.errors import GpuUnavailable, Misuse
+from mlteach.errors import Misuse
 
 app = typer.Typer(
     help="Why a matrix product is slow, how to make it fast, and what that buys.",
@@ -249,6 +249,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def _rungs(kernels: str | None, device: Device, dtype: Dtype) -> list[str]:
     """The rungs that were asked for, in ladder order."""
+    from mlteach import gpu
     from mlteach.matmul import KERNELS
 
     names = list(KERNELS) if kernels is None else [name.strip() for name in kernels.split(",")]
@@ -257,11 +258,11 @@ def _rungs(kernels: str | None, device: Device, dtype: Dtype) -> list[str]:
             raise Misuse(f"kernel {name!r} is not a rung of the ladder: choose from {', '.join(KERNELS)}")
     if kernels is None:
         names = [name for name in names if (_about(name, "device") == "gpu") == (device == "gpu")]
-    if not names:
-        raise GpuUnavailable("the ladder has no GPU rungs yet: leave --device gpu out to measure the others")
     able = [name for name in KERNELS if name in names and dtype.value in _about(name, "dtypes", dtype.value)]
     if not able:
         raise Misuse(f"none of {', '.join(names)} computes in {dtype.value}: choose another --dtype")
+    if all(_about(name, "device") == "gpu" for name in able):
+        gpu.require()
     return able
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlteach import cli, cli_files, mnist, resources
-from mlteach.learn import logistic
+from mlteach.learn import logistic, mlp
 from mlteach.matmul import KERNELS
 
 
@@ -42,6 +42,10 @@ def test_help_everywhere(mlteach, command):
         (["train", "--dtype", "float16"], "float16"),
         (["train", "--kernel", "blass"], "did you mean 'blas'"),
         (["train", "--threads", "0"], "threads must be at least 1, not 0"),
+        (["train", "--model", "fused", "--threads", "0"], "threads must be at least 1, not 0"),
+        (["train", "--model", "mlpp"], "'mlpp'"),
+        (["train", "--model", "fused", "--dtype", "float64"], "fused computes in float32"),
+        (["train", "--model", "fused", "--kernel", "blas"], "leave --kernel out"),
         (["train", "--images", "0"], "--images must be from 1 to 60000, not 0"),
         (["train", "--images", "60001"], "not 60001"),
         (["train", "--iterations", "-1"], "--iterations"),
@@ -79,15 +83,46 @@ def test_train_prints_and_writes_the_talks_accuracies(mlteach, tmp_path):
     assert code == 0
     record = json.loads(files["figures.json"].read_text())
     lines = [f"t: {r['seconds']:.3f}s | accuracy: {r['accuracy']:.6f}" for r in record["iterations"]]
-    assert out.splitlines() == lines
+    assert out.splitlines() == [*lines, f"test digits read right: {record['test_accuracy']:.6f}"]
     assert [r["iteration"] for r in record["iterations"]] == [0, 1, 2]
     assert record["machine"]["cores"] >= 1
     train = mnist.load("train")
     x, labels = mnist.talk_features(train.images[:2000]), train.labels[:2000]
     theta = logistic.fit(x, labels, kernel="blas", iterations=3)
     assert np.allclose(np.load(files["weights.npz"])["theta"], theta)
+    test = mnist.load("test")
+    assert record["test_accuracy"] == logistic.accuracy(mnist.talk_features(test.images), test.labels, theta)
     assert files["curve.png"].read_bytes().startswith(b"\x89PNG")
     assert sorted(os.listdir(tmp_path)) == sorted(files)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--kernel", "jit"], ["--dtype", "float64", "--threads", 1]])
+def test_train_mlp_learns_a_network_that_can_be_loaded(mlteach, tmp_path, arguments):
+    files = {name: tmp_path / name for name in ("figures.json", "network.npz", "curve.png")}
+    code, out, _ = mlteach(
+        *("train", "--model", "mlp", "--iterations", 3, "--images", 1000, *arguments),
+        *("--json", files["figures.json"], "--save", files["network.npz"], "--plot", files["curve.png"]),
+    )
+    assert code == 0
+    record = json.loads(files["figures.json"].read_text())
+    accuracies = [r["accuracy"] for r in record["iterations"]]
+    assert out.count("| accuracy: ") == 3
+    assert accuracies[0] < 0.3 < 0.8 < accuracies[2]
+    test = mnist.load("test")
+    network = mlp.MLP.load(files["network.npz"])
+    assert network.accuracy(mlp.features(test.images), test.labels) == record["test_accuracy"]
+    assert files["curve.png"].read_bytes().startswith(b"\x89PNG")
+
+
+def test_train_fused_prints_the_talks_accuracies(mlteach, tmp_path):
+    fused, talk = tmp_path / "fused.json", tmp_path / "talk.json"
+    mlteach("train", "--iterations", 3, "--images", 1000, "--json", talk)
+    code, out, _ = mlteach("train", "--model", "fused", "--iterations", 3, "--images", 1000, "--json", fused)
+    assert code == 0
+    assert out.count("| accuracy: ") == 3
+    pairs = [json.loads(file.read_text()) for file in (fused, talk)]
+    accuracies = np.array([[r["accuracy"] for r in record["iterations"]] for record in pairs])
+    assert np.abs(accuracies[0] - accuracies[1]).max() < 0.0011  # one digit of a thousand
 
 
 def test_no_iterations_save_the_weights_at_the_start(mlteach, tmp_path):
@@ -258,7 +293,9 @@ def test_ladder_measures_every_rung(mlteach, tmp_path):
     assert "GFLOP/s" in out
 
 
-def test_ladder_for_a_gpu_says_what_is_missing(mlteach):
-    code, _, err = mlteach("ladder", "--device", "gpu")
-    assert code == 1
-    assert "GPU" in err
+@pytest.mark.parametrize("arguments", [("--device", "gpu"), ("--kernels", "cuda_naive,cublas")])
+def test_ladder_for_a_gpu_says_what_is_missing(mlteach, monkeypatch, arguments):
+    monkeypatch.setattr("mlteach.gpu.why_not", lambda *needs: "there is no NVIDIA driver here: install it")
+    code, out, err = mlteach("ladder", *arguments)
+    assert (code, out) == (1, "")
+    assert err == "mlteach: there is no NVIDIA driver here: install it\n"
