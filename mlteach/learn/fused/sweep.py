@@ -1,0 +1,161 @@
+"""One pass over all lines: scores, right answers, errors and gradient, block by block."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numba import njit, prange
+
+from mlteach.learn.fused.lines import CHUNKS, PLACES, Lines
+from mlteach.learn.fused.micro import CACHE_LINE, CLASSES, IMAGES, LANES, backward, forward
+from mlteach.matmul import vector_ir
+from mlteach.matmul.team import together
+
+# Beyond this score, the sigmoids of different scores can be the same number in float64, and the first of
+# equals is the answer. Below it they differ wherever the scores do in float32.
+SATURATED = 20.0
+HIDDEN = -709.78  # the exponential of a larger number is infinite in float64: below this all sigmoids are 0
+NEVER = -1e30  # the score of a column that is no class
+SHARES = 24  # of the blocks, each with sums of its own; many teams of threads divide them evenly
+
+# As in `mlteach.matmul.nest`: this number stands, in the keys of Numba's cache, for the sources of what the
+# cached function calls.
+_HERE = [Path(__file__).with_name(f"{name}.py") for name in ("micro", "lines", "sweep")]
+REVISION = zlib.crc32(b"".join(source.read_bytes() for source in (Path(vector_ir.__file__), *_HERE)))
+
+
+class Room:
+    """Memory for the pass with a certain number of classes, which go in groups of at most `CLASSES`."""
+
+    def __init__(self, lines: Lines, classes: int):
+        self.classes = classes
+        self.groups = -(-classes // CLASSES)
+        self.size = -(-classes // self.groups)
+        blocks = len(lines.bounds)
+        shares = min(SHARES, blocks)
+        work = [*lines.bounds[:, 0], len(lines.places)]
+        self.cuts = np.searchsorted(work, len(lines.places) * np.arange(shares + 1) / shares)
+        self.cuts[-1] = blocks
+        columns = -(-self.size // LANES) * LANES
+        self.weights = aligned((self.groups, PLACES, self.size), np.float32)
+        self.errors = aligned((shares, self.groups, CHUNKS, self.size, IMAGES), np.float32)
+        self.sums = aligned((shares, self.groups, PLACES, columns), np.float64)
+        self.right = np.zeros(shares, np.int64)
+
+
+def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
+    """Zeros that begin where a line of the cache does."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    space = np.zeros(size + CACHE_LINE, np.uint8)
+    start = -space.ctypes.data % CACHE_LINE
+    return space[start : start + size].view(dtype).reshape(shape)
+
+
+def sweep(lines: Lines, room: Room, weights: np.ndarray, threads: int) -> tuple[int, np.ndarray]:
+    """Walk all lines once.
+
+    Parameters
+    ----------
+    lines : Lines
+    room : Room
+        For as many classes as the weights have. Nobody else may use it meanwhile.
+    weights : ndarray of float64, shape (PLACES, classes)
+        What each pixel counts for each class; row 0 is the constant.
+    threads : int
+
+    Returns
+    -------
+    right : int
+        How many images got their label as answer.
+    sums : ndarray of float64, shape (PLACES, classes)
+        Pixel times error, added up over all images; in row 0 the errors.
+    """
+    padded = np.zeros((PLACES, room.groups * room.size))
+    padded[:, : room.classes] = weights
+    padded[0, room.classes :] = NEVER
+    room.weights[:] = padded.reshape(PLACES, room.groups, room.size).transpose(1, 0, 2)
+    tally, data = (0,) * room.size, (lines.lines, lines.places, lines.first, lines.entries, lines.bounds)
+    space = (room.weights, room.errors, room.sums, room.right)
+    together(_share, threads, tally, np.float32(0), data, lines.labels, space, room.cuts, room.classes)
+    sums = room.sums[0, :, :, : room.size].transpose(1, 0, 2).reshape(PLACES, -1)[:, : room.classes]
+    return int(room.right.sum()), sums.copy()
+
+
+@njit(nogil=True)
+def _first_of_equals(scores, classes, lane):
+    """The class whose sigmoid is largest in float64, the first of equals."""
+    answer, largest = 0, -1.0
+    for j in range(classes):
+        score = np.float64(scores[j // scores.shape[1], j % scores.shape[1], lane])
+        certainty = 1 / (1 + np.exp(-score))
+        if certainty > largest:
+            answer, largest = j, certainty
+    return answer
+
+
+@njit(nogil=True)
+def _scores_of_block(tally, zero, block, data, labels, weights, errors, scores, classes):
+    """Go through a block chunk by chunk: write its errors, and return how many answers are right."""
+    lines, places, first = data[:3]
+    best, answers = np.empty(IMAGES, np.float32), np.empty(IMAGES, np.int32)
+    right = 0
+    for chunk in range(CHUNKS):
+        this = block * CHUNKS + chunk
+        start, count = first[this], first[this + 1] - first[this]
+        if count == 0:  # past the last image
+            break
+        best[:] = HIDDEN
+        answers[:] = 0
+        source = (lines.ctypes.data + start * IMAGES, places.ctypes.data + 2 * start)
+        state = (best.ctypes.data, answers.ctypes.data)
+        for g in range(len(weights)):
+            classes_of_group = (weights[g].ctypes.data, labels[this].ctypes.data, g * weights.shape[2])
+            target = (scores[g].ctypes.data, errors[g, chunk].ctypes.data)
+            forward(tally, zero, (count, *source, *classes_of_group, *state, *target))
+        for lane in range(IMAGES):
+            if best[lane] > SATURATED:
+                answers[lane] = _first_of_equals(scores, classes, lane)
+            right += answers[lane] == labels[this, lane]
+    return right
+
+
+@njit(nogil=True)
+def _gradient_of_block(tally, zero, block, data, errors, sums):
+    """Go through a block place by place: add to the sums of each, and fetch the next block meanwhile."""
+    lines, _, first, entries, bounds = data
+    start, stop = first[block * CHUNKS], first[(block + 1) * CHUNKS]
+    after = first[min((block + 2) * CHUNKS, len(first) - 1)]
+    ahead, fetched = lines.ctypes.data + stop * IMAGES, (after - stop) * IMAGES // PLACES // CACHE_LINE + 1
+    for g in range(len(errors)):
+        for place in range(PLACES):
+            begin, count = bounds[block, place], bounds[block, place + 1] - bounds[block, place]
+            source = (entries.ctypes.data + 4 * begin, lines.ctypes.data + start * IMAGES)
+            target = (errors[g].ctypes.data, sums[g, place].ctypes.data)
+            fetch = (ahead + place * fetched * CACHE_LINE, 0 if g else fetched)
+            if count:
+                backward(tally, zero, (count, *source, *target, *fetch))
+
+
+def _shared(revision):
+    @njit(parallel=True, nogil=True, cache=True)
+    def share(tally, zero, data, labels, space, cuts, classes):
+        """Let the team walk the shares, each in its own memory, and add their sums in their order."""
+        revision  # noqa: B018
+        weights, errors, sums, right = space
+        for s in prange(len(right)):
+            scores = np.empty(errors.shape[1:2] + errors.shape[3:], np.float32)
+            sums[s] = 0
+            right[s] = 0
+            for block in range(cuts[s], cuts[s + 1]):
+                right[s] += _scores_of_block(
+                    tally, zero, block, data, labels, weights, errors[s], scores, classes
+                )
+                _gradient_of_block(tally, zero, block, data, errors[s], sums[s])
+        for place in prange(PLACES):
+            for s in range(1, len(right)):
+                sums[0, :, place] += sums[s, :, place]
+
+    return share
+
+
+_share = _shared(REVISION)
