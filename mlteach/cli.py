@@ -6,14 +6,15 @@ Exit codes: 0 well, 1 failed, 2 misused, 130 interrupted. An error is one senten
 import io
 import re
 import sys
-import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mlteach.cli_files import check_files, write_json, write_plot, writing
+from mlteach.cli_files import check_files, write_json, write_plot
+from mlteach.cli_options import Dtype, JsonFile, PlotFile, Threads
+from mlteach.cli_train import train
 from mlteach.errors import Misuse
 
 app = typer.Typer(
@@ -25,32 +26,11 @@ app = typer.Typer(
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
-class Model(StrEnum):
-    """What ``mlteach train`` can train."""
-
-    talk = "talk"
-    softmax = "softmax"
-
-
-class Dtype(StrEnum):
-    """The element types of the ladder."""
-
-    float32 = "float32"
-    float64 = "float64"
-
-
 class Device(StrEnum):
     """Where rungs run."""
 
     cpu = "cpu"
     gpu = "gpu"
-
-
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
-PlotFile = Annotated[
-    Path | None, typer.Option("--plot", help="Draw a picture to this file (.png, .svg, .pdf).")
-]
-Threads = Annotated[int | None, typer.Option(help="Threads for parallel rungs; every core where left out.")]
 
 
 @app.command()
@@ -79,48 +59,7 @@ def doctor(json_file: JsonFile = None) -> None:
         raise typer.Exit(FAILED)
 
 
-@app.command()
-def train(
-    model: Annotated[Model, typer.Option(help="What to train.")] = Model.talk,
-    kernel: Annotated[
-        str | None, typer.Option(help="The rung that multiplies; the fastest where left out.")
-    ] = None,
-    dtype: Annotated[Dtype, typer.Option(help="The numbers to compute with.")] = Dtype.float64,
-    threads: Threads = None,
-    images: Annotated[
-        int | None, typer.Option(help="Train on the first so many images; all where left out.")
-    ] = None,
-    iterations: Annotated[int, typer.Option(help="How many iterations.", min=0)] = 10,
-    save: Annotated[Path | None, typer.Option(help="Save the weights here (.npz), after Ctrl-C too.")] = None,
-    plot_file: PlotFile = None,
-    json_file: JsonFile = None,
-) -> None:
-    """Run the talk's training loop on the digits and print time and accuracy of each iteration.
-
-    An iteration is the accuracy of the weights so far, then one step: three matrix products. Saved weights
-    are an array named theta, to be read with numpy.load.
-    """
-    from mlteach import mnist
-    from mlteach.learn import logistic
-
-    check_files(plot_file, save, json_file)
-    loss = "softmax" if model is Model.softmax else "one-vs-all"
-    x, targets = _examples(mnist, images, dtype)
-    _check_kernel(kernel, threads, dtype)
-    state = {"theta": None, "records": [], "since": time.perf_counter()}
-
-    def on_iteration(iteration: int, accuracy: float, theta) -> None:
-        seconds = time.perf_counter() - state["since"]
-        state["theta"] = theta
-        state["records"].append({"iteration": iteration, "seconds": seconds, "accuracy": round(accuracy, 6)})
-        typer.echo(f"t: {seconds:.3f}s | accuracy: {accuracy:.6f}")
-        state["since"] = time.perf_counter()
-
-    how = {"kernel": kernel, "threads": threads, "loss": loss, "iterations": iterations}
-    try:
-        state["theta"] = logistic.fit(x, targets, **how, on_iteration=on_iteration)
-    finally:
-        _keep(state, save, plot_file, json_file)
+app.command()(train)
 
 
 @app.command()
@@ -217,29 +156,6 @@ def _complain(error, code: int) -> int:
     return code
 
 
-def _examples(mnist, images: int | None, dtype: Dtype):
-    """Features and one-hot targets of the first images."""
-    train = mnist.load("train")
-    count = len(train.images) if images is None else images
-    if not 1 <= count <= len(train.images):
-        raise Misuse(f"--images must be from 1 to {len(train.images)}, not {images}")
-    x = mnist.talk_features(train.images[:count], dtype=dtype.value)
-    return x, mnist.one_hot(train.labels[:count], dtype=dtype.value)
-
-
-def _check_kernel(kernel: str | None, threads: int | None, dtype: Dtype) -> None:
-    """Find out before the work begins whether the rung exists and takes these arguments."""
-    import numpy as np
-
-    from mlteach.matmul import matmul
-
-    one = np.ones((1, 1), dtype.value)
-    try:
-        matmul(one, one, kernel=kernel, threads=threads)
-    except (TypeError, ValueError) as error:
-        raise Misuse(error) from None
-
-
 def _shape(text: str) -> tuple[int, ...]:
     sizes = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", text.strip().lower())
     if not sizes:
@@ -282,27 +198,6 @@ def _say_progress(name: str, outcome) -> None:
         typer.echo(f"timing {name} ...", err=True)
     elif isinstance(outcome, Exception):
         typer.echo(f"{name}: {outcome}", err=True)
-
-
-def _keep(state: dict, save: Path | None, plot_file: Path | None, json_file: Path | None) -> None:
-    """Write what was learned and measured so far to the files that were asked for."""
-    import numpy as np
-
-    from mlteach.measure import describe
-
-    if save and state["theta"] is not None:
-        with writing(save) as file:
-            np.savez(file, theta=state["theta"])
-    if json_file:
-        write_json(json_file, {"machine": describe().as_dict(), "iterations": state["records"]})
-    if plot_file:
-        from mlteach.teach import plots
-
-        figure, ax = plots.figure()
-        plots.accuracy_curve(
-            ax, {"training digits": [record["accuracy"] for record in state["records"]]}, chance=0.1
-        )
-        write_plot(plot_file, figure)
 
 
 def _ladder_figure(measured: list, machine, dtype: Dtype):

@@ -9,6 +9,8 @@ import math
 import numbers
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -17,37 +19,12 @@ from mlteach import mnist
 from mlteach.files import replacing
 from mlteach.learn.backward import Batch, layers_in, parameters
 from mlteach.learn.elementwise import descend
+from mlteach.learn.recipe import EPOCHS, RECIPE, SIZES, cosine, features
 from mlteach.matmul import FLOATS, Kernel, resolve
 
+__all__ = ["EPOCHS", "MLP", "RECIPE", "SIZES", "cosine", "features"]
+
 FORMAT = "mlteach network 1"  # in every saved file; another number once the arrays in it change
-
-
-def features(images: ArrayLike, *, dtype: DTypeLike = np.float32) -> np.ndarray:
-    """Grey levels as numbers from 0, paper, to 1, ink.
-
-    Parameters
-    ----------
-    images : array_like, shape (N, rows, columns) or (rows, columns), uint8
-    dtype : data type
-        float32 or float64.
-
-    Returns
-    -------
-    ndarray, shape (N, rows * columns)
-        One image a row; a single image is one row.
-    """
-    images = np.asarray(images)
-    if images.ndim not in (2, 3) or images.dtype != np.uint8:
-        raise ValueError(
-            f"images are uint8 of shape (N, rows, columns), not {images.dtype} of shape {images.shape}"
-        )
-    rows = images.reshape(-1, images.shape[-2] * images.shape[-1])
-    return np.divide(rows, 255, dtype=dtype)
-
-
-def cosine(done: float) -> float:
-    """A schedule: the whole rate at the start, falling along half a cosine to none at the end."""
-    return (1 + math.cos(math.pi * done)) / 2
 
 
 class MLP:
@@ -203,9 +180,9 @@ class MLP:
         passing.backward(self.layers, slopes, 1 / len(x))
         return slopes
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the network to an .npz file, which is there whole or not at all."""
-        with replacing(path) as file:
+    def save(self, path: str | os.PathLike | BinaryIO) -> None:
+        """Write the network to an .npz file, there whole or not at all, or to a binary file that is open."""
+        with nullcontext(path) if hasattr(path, "write") else replacing(path) as file:
             np.savez(file, format=FORMAT, sizes=self.sizes, parameters=self._parameters)
 
     @classmethod

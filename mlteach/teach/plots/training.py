@@ -47,6 +47,33 @@ def accuracy_curve(
 
 
 @styled
+def mistakes_by_seconds(ax: Axes, series: Series, *, title: str = "Fewer mistakes in less time") -> Axes:
+    """Draw how many of the digits are still misread after so many seconds of training, both axes in factors.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    series : mapping of str to (array_like, array_like)
+        Seconds, above 0, and accuracies between 0 and 1, by the name of their line.
+    title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    wrong = {
+        name: (seconds, np.maximum(100 - 100 * np.asarray(accuracies, float), 0.01))
+        for name, (seconds, accuracies) in series.items()
+    }
+    ends = _draw_lines(ax, wrong)
+    ax.set(xscale="log", yscale="log")
+    plain_log(ax.xaxis)
+    plain_log(ax.yaxis)
+    names = [(x, y, f"{name}: {100 - y:.1f} % right", colour) for x, y, name, colour in ends]
+    return label_ends(headline(ax, title, x="seconds of training", y="% of the digits misread"), names)
+
+
+@styled
 def cost_curve(
     ax: Axes, series: Series, *, x: str = "iteration", log: bool = False, title: str = "Cost"
 ) -> Axes:
