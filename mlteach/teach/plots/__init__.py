@@ -16,8 +16,10 @@ from mlteach.teach.plots.digits import (
     principal_components,
     wrong_digits,
 )
+from mlteach.teach.plots.guessing import guesses
 from mlteach.teach.plots.iteration import empty_ladder, ladder_by_iteration
 from mlteach.teach.plots.loops import ORDERS, loop_steps, loop_walk
+from mlteach.teach.plots.network import confusion_matrix, hidden_units
 from mlteach.teach.plots.parallel import amdahl, gantt, speed_up
 from mlteach.teach.plots.pipeline import chain_and_lanes, chain_cycles
 from mlteach.teach.plots.raw import byte_strip, pixel_values
@@ -27,7 +29,7 @@ from mlteach.teach.plots.rungs import ladder, ladder_by_size
 from mlteach.teach.plots.scores import weighted_sum
 from mlteach.teach.plots.speeds import rung_speeds
 from mlteach.teach.plots.style import COLOURS, figure, headline, label_ends
-from mlteach.teach.plots.training import accuracy_curve, cost_curve, product_share
+from mlteach.teach.plots.training import accuracy_curve, cost_curve, mistakes_by_seconds, product_share
 from mlteach.teach.plots.warps import (
     banks,
     block_warp_text,
@@ -48,13 +50,16 @@ __all__ = [
     "byte_strip",
     "chain_and_lanes",
     "chain_cycles",
+    "confusion_matrix",
     "cost_curve",
     "cost_surface",
     "descent_path",
     "empty_ladder",
     "figure",
     "gantt",
+    "guesses",
     "headline",
+    "hidden_units",
     "image_grid",
     "label_ends",
     "ladder",
@@ -63,6 +68,7 @@ __all__ = [
     "loop_steps",
     "loop_walk",
     "mean_digits",
+    "mistakes_by_seconds",
     "pca_scatter",
     "pixel_histogram",
     "pixel_values",
