@@ -7,6 +7,7 @@ Every drawing function takes and returns an ``Axes``, gets all its data as argum
     amdahl(ax, serial_fraction=0.05, cores=8)
 """
 
+from mlteach.teach.plots.caches import speed_by_size, tile_misses
 from mlteach.teach.plots.descent import cost_surface, descent_path, stability_limit, step_size
 from mlteach.teach.plots.digits import (
     image_grid,
@@ -78,10 +79,12 @@ __all__ = [
     "roofline",
     "rung_speeds",
     "space_time",
+    "speed_by_size",
     "speed_up",
     "stability_limit",
     "step_size",
     "thread_map",
+    "tile_misses",
     "tile_on_banks",
     "warp_explorer",
     "warp_on_matrix",
