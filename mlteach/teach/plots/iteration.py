@@ -13,6 +13,7 @@ from mlteach.teach.plots.style import CARD, COLOURS, FAINT, GREY, INK, ORANGE, h
 
 REFERENCES = ("blas", "cublas")
 RECORDED = "pale: recorded on another machine"
+NOT_YET = "not measured yet"
 
 
 @styled
@@ -36,7 +37,7 @@ def ladder_by_iteration(
     measurements : iterable of Measurement
         The reader's own. What is no iteration in ``dtype`` is passed over; the fastest of a rung counts.
     newest : str, optional
-        The rung to bring out.
+        The rung to bring out. It has a line even where nothing is measured yet, and says so.
     recorded : iterable of Measurement
         From another machine; used for rungs that the reader has not measured.
     dtype : str
@@ -51,13 +52,15 @@ def ladder_by_iteration(
     """
     own, others = fastest(measurements, dtype), fastest(recorded, dtype)
     chosen = {**others, **own}
-    names = in_order({*rungs, *chosen})
+    names = in_order({*rungs, *chosen, *([newest] if newest else [])})
     low, high = _time_axis(ax, [made.seconds for made in chosen.values()])
     for row, name in enumerate(names):
         reach = chosen[name].seconds if name in chosen else high
         ax.plot([low, reach], [row, row], color=FAINT, lw=0.9, ls="-" if name in chosen else ":", zorder=1)
         if name in chosen:
             _draw_point(ax, row, chosen[name], line_look(name, newest, name in own)["color"], name == newest)
+        elif name == newest:
+            _say_not_yet(ax, row, high, line_look(name, newest, False)["color"])
     if guess is not None:
         _mark_guess(ax, guess, low, high)
     ax.set_ylim(max(len(names), 1) - 0.4, -0.6 if guess is None else -1.1)
@@ -153,6 +156,14 @@ def _draw_point(ax: Axes, row: int, made: Measurement, colour: str, newest: bool
         color=word_colour(colour),
         fontweight="bold" if newest else "normal",
         zorder=5,
+    )
+
+
+def _say_not_yet(ax: Axes, row: int, high: float, colour: str) -> None:
+    """Write beside the line of the newest rung that it has no time yet."""
+    look: dict[str, Any] = {"color": colour, "fontweight": "bold", "size": 11, "backgroundcolor": CARD}
+    ax.annotate(
+        NOT_YET, (high, row), xytext=(-10, 0), textcoords="offset points", ha="right", va="center", **look
     )
 
 

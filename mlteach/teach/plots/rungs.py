@@ -10,6 +10,7 @@ from mlteach.measure import Journal, Measurement, describe
 from mlteach.measure import recorded as recorded_ladder
 from mlteach.measure.units import number_text
 from mlteach.teach.plots.iteration import (
+    NOT_YET,
     RECORDED,
     fastest,
     in_order,
@@ -42,7 +43,7 @@ def ladder(newest: str | None = None, *, journal: Journal | None = None, measure
     own, elsewhere = (journal or Journal()).measurements(), recorded_ladder()
     threads = max((made.threads for made in own if made.workload == "product"), default=1)
     peaks = describe(measure=True).peak if measure else None
-    rungs = len(fastest([*own, *elsewhere], "float64"))
+    rungs = len({*fastest([*own, *elsewhere], "float64"), newest})
     heights = [4.6, 1.7 + 0.31 * max(rungs, 4)]
     card, (above, below) = figure(2, size=(8.8, sum(heights)), height_ratios=heights)
     ladder_by_size(above, own, newest, peaks and peaks["float32"].at(threads), recorded=elsewhere)
@@ -71,7 +72,7 @@ def ladder_by_size(
     measurements : iterable of Measurement
         The reader's own. What is no square product in ``dtype`` is passed over.
     newest : str, optional
-        The rung to bring out.
+        The rung to bring out; where it is not measured yet, a line says so.
     peak : float, optional
         The arithmetic limit of the machine in GFLOP/s, drawn as a level.
     recorded : iterable of Measurement
@@ -95,6 +96,10 @@ def ladder_by_size(
     _log_axes(ax, {n for points in chosen.values() for n in points})
     if peak:
         ends.append((ax.get_xlim()[1], peak, f"peak {number_text(peak)}", INK))
+    if newest and newest not in chosen:
+        words = f"{newest}: {NOT_YET}"
+        colour = line_look(newest, newest, False)["color"]
+        ax.text(0.99, 0.03, words, ha="right", color=colour, fontweight="bold", transform=ax.transAxes)
     title = "How fast each rung multiplies square matrices" if chosen else "No square product measured yet"
     note = f"; {RECORDED}" if others.keys() - own.keys() else ""
     return label_ends(headline(ax, title, x=f"n, rows and columns{note}", y="GFLOP/s"), ends)

@@ -154,7 +154,7 @@ def tile_on_banks(ax: Axes, access: WarpAccess, pitch: int = 32, bank: int = 0) 
     touched = np.unique(access.offsets // BANK_BYTES)
     cells[touched] = np.where(counts[touched % BANKS] > 1, 3, 2)
     _raster(ax, cells.reshape(BANKS, pitch), (EMPTY, "#F0C49B", BLUE, CLASH), pitch)
-    title = f"{pitch} wide: {counts.max()} word{'s' * (counts.max() > 1)} from the busiest bank"
+    title = f"{pitch} wide: {counts.max()} word{'' if counts.max() == 1 else 's'} from the busiest bank"
     return headline(ax, title, x=f"column (orange: bank {bank})", y="row")
 
 
