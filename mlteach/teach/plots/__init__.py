@@ -7,7 +7,6 @@ Every drawing function takes and returns an ``Axes``, gets all its data as argum
     amdahl(ax, serial_fraction=0.05, cores=8)
 """
 
-from mlteach.teach.plots.caches import speed_by_size, tile_misses
 from mlteach.teach.plots.descent import cost_surface, descent_path, stability_limit, step_size
 from mlteach.teach.plots.digits import (
     image_grid,
@@ -30,6 +29,7 @@ from mlteach.teach.plots.rungs import ladder, ladder_by_size
 from mlteach.teach.plots.scores import weighted_sum
 from mlteach.teach.plots.speeds import rung_speeds
 from mlteach.teach.plots.style import COLOURS, figure, headline, label_ends
+from mlteach.teach.plots.tiling import speed_by_size, tile_misses
 from mlteach.teach.plots.training import accuracy_curve, cost_curve, mistakes_by_seconds, product_share
 from mlteach.teach.plots.warps import (
     banks,
