@@ -14,6 +14,7 @@ A new checker is a generator of `Case` and a function under `checker` that hands
 """
 
 from mlteach.teach.check.answers import Wrong, as_array, close_to
+from mlteach.teach.check.caches import misses
 from mlteach.teach.check.cores import argmax_p
 from mlteach.teach.check.cuda import cuda_matmul, tiled_product, transpose, vector_add
 from mlteach.teach.check.digits import nearest_mean, write_idx
@@ -41,6 +42,7 @@ __all__ = [
     "filter_rows",
     "gradient",
     "matmul",
+    "misses",
     "nearest_mean",
     "pij",
     "row_times_matrix",

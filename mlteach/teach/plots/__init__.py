@@ -7,6 +7,7 @@ Every drawing function takes and returns an ``Axes``, gets all its data as argum
     amdahl(ax, serial_fraction=0.05, cores=8)
 """
 
+from mlteach.teach.plots.cache_lines import by_size, cache_step, column_walk
 from mlteach.teach.plots.descent import cost_surface, descent_path, stability_limit, step_size
 from mlteach.teach.plots.digits import (
     image_grid,
@@ -48,9 +49,12 @@ __all__ = [
     "amdahl",
     "banks",
     "block_warp_text",
+    "by_size",
     "byte_strip",
+    "cache_step",
     "chain_and_lanes",
     "chain_cycles",
+    "column_walk",
     "confusion_matrix",
     "cost_curve",
     "cost_surface",
