@@ -20,6 +20,7 @@ from mlteach.teach.check.cuda import cuda_matmul, tiled_product, transpose, vect
 from mlteach.teach.check.digits import nearest_mean, write_idx
 from mlteach.teach.check.engine import Case, checker, examine
 from mlteach.teach.check.learning import filter_rows, gradient, softmax, softmax_step
+from mlteach.teach.check.network import attack, backward, beats_98
 from mlteach.teach.check.order import pij
 from mlteach.teach.check.products import matmul, row_times_matrix
 from mlteach.teach.check.report import Report
@@ -33,7 +34,10 @@ __all__ = [
     "Wrong",
     "argmax_p",
     "as_array",
+    "attack",
+    "backward",
     "bands",
+    "beats_98",
     "checker",
     "close_to",
     "cuda_matmul",
