@@ -9,8 +9,10 @@ from mlteach.gpu import simt
 from mlteach.gpu.simt import picture
 from mlteach.measure import Journal, Measurement
 from mlteach.teach import gpu_speeds, plots
-from mlteach.teach.plots import rungs, warps
+from mlteach.teach.plots import rungs, style, warps
 from mlteach.teach.widgets import explore
+
+PALE = "#B5D5E8"
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_a_warp_of_a_block_lies_in_as_many_sectors_as_counted_by_hand(ax, values
     assert plots.warp_explorer(ax, *values) is ax
     cells = ax.images[0].get_array()
     assert ((cells == 2).sum(), (cells > 0).sum()) == (32, 8 * sectors)
-    assert title(ax).startswith(f"a: {sectors} sectors, 128 of {32 * sectors} bytes used")
+    assert title(ax).startswith(f"a: {sectors} sectors, {used} used")
 
 
 def test_the_explorer_works_at_the_ends_of_its_sliders():
@@ -71,7 +73,7 @@ def test_the_explorer_works_at_the_ends_of_its_sliders():
 def test_a_warp_that_shares_one_element(ax):
     same = picture.WarpAccess("b", 0, 1, np.arange(32), np.full(32, 8), 4)
     plots.warp_on_matrix(ax, same, (4, 8))
-    assert title(ax).startswith("b: 1 sector, one element for all")
+    assert title(ax).startswith("b: 1 sector, one element")
     assert ax.images[0].get_array()[0].tolist() == [1, 1, 2, 1, 1, 1, 1, 1]
 
 
@@ -89,7 +91,7 @@ def test_a_column_of_a_tile_on_its_banks(ax, pitch, words_of_one, colour):
     assert plots.tile_on_banks(ax, access, pitch) is ax
     cells = ax.images[0].get_array()
     assert (cells[:, 0] == colour).all()
-    assert (cells == 1).sum() == (0 if pitch == 32 else 31)  # bank 0, less the cell that the warp reads
+    assert (cells == 1).sum() == (0 if pitch == 32 else 32)  # bank 0, less the word that the warp reads
     assert f"{words_of_one} word" in title(ax)
 
 
@@ -97,6 +99,16 @@ def test_pictures_of_the_simulator_come_in_the_style_of_the_notebooks(ax):
     banks = picture.WarpAccess("tile", 0, 1, np.arange(32), np.arange(32) * 128, 4)
     assert plots.banks(ax, banks) is ax
     assert ax.patches[0].get_facecolor() == to_rgba(picture.BAD_COLOUR)
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_block_walks_through_its_tiles(ax, step):
+    assert plots.tile_walk(ax, step) is ax
+    dark = [box.get_xy() for box in ax.patches if box.get_facecolor() == to_rgba(style.BLUE)]
+    assert dark == [(step, 5.6), (6.6, step)]
+    light = [box for box in ax.patches if box.get_facecolor() == to_rgba(PALE)]
+    assert len(light) == 2 * step
+    assert f"tile (1, {step}) of a and tile ({step}, 2) of b" in plots.tile_walk_text(step)
 
 
 def test_a_newest_rung_without_figures_is_named(tmp_path, monkeypatch):

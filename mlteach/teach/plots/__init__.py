@@ -30,6 +30,7 @@ from mlteach.teach.plots.rungs import ladder, ladder_by_size
 from mlteach.teach.plots.scores import weighted_sum
 from mlteach.teach.plots.speeds import rung_speeds
 from mlteach.teach.plots.style import COLOURS, figure, headline, label_ends
+from mlteach.teach.plots.tile_walk import tile_walk, tile_walk_text
 from mlteach.teach.plots.tiling import speed_by_size, tile_misses
 from mlteach.teach.plots.training import accuracy_curve, cost_curve, mistakes_by_seconds, product_share
 from mlteach.teach.plots.warps import (
@@ -90,6 +91,8 @@ __all__ = [
     "thread_map",
     "tile_misses",
     "tile_on_banks",
+    "tile_walk",
+    "tile_walk_text",
     "warp_explorer",
     "warp_on_matrix",
     "weighted_sum",

@@ -99,7 +99,7 @@ def ladder_by_size(
     if newest and newest not in chosen:
         words = f"{newest}: {NOT_YET}"
         colour = line_look(newest, newest, False)["color"]
-        ax.text(0.99, 0.03, words, ha="right", color=colour, fontweight="bold", transform=ax.transAxes)
+        ax.text(1, 1.02, words, ha="right", color=colour, fontweight="bold", transform=ax.transAxes)
     title = "How fast each rung multiplies square matrices" if chosen else "No square product measured yet"
     note = f"; {RECORDED}" if others.keys() - own.keys() else ""
     return label_ends(headline(ax, title, x=f"n, rows and columns{note}", y="GFLOP/s"), ends)

@@ -90,10 +90,8 @@ def warp_on_matrix(ax: Axes, access: WarpAccess, shape: tuple[int, int]) -> Axes
         cells[sector * SECTOR // FLOAT : (sector + 1) * SECTOR // FLOAT] = 1
     cells[touched] = 2
     _raster(ax, cells.reshape(shape), (EMPTY, DELIVERED, BLUE), SECTOR // FLOAT)
-    one = len(touched) == 1
-    title = f"{access.array}: {len(sectors)} sector{'s' * (len(sectors) != 1)}, " + (
-        "one element for all" if one else f"{len(touched) * FLOAT} of {len(sectors) * SECTOR} bytes used"
-    )
+    used = f"{len(touched) * FLOAT / (len(sectors) * SECTOR):.0%} used" if len(touched) > 1 else "one element"
+    title = f"{access.array}: {len(sectors)} sector{'s' * (len(sectors) != 1)}, {used}"
     return headline(ax, title, x="column (dark: asked for, light: comes along)", y="row")
 
 
