@@ -31,6 +31,10 @@ class NumbaDevice:
         """Make an array on the GPU."""
         return self._cuda.device_array(shape, dtype)
 
+    def launch(self, function, grid, block, *arguments, shared_bytes: int = 0) -> None:
+        """Start a kernel, without waiting for it."""
+        function[grid, block, 0, shared_bytes](*arguments)
+
     def download(self, array) -> np.ndarray:
         """Wait for the GPU and copy an array back."""
         return array.copy_to_host()
@@ -119,13 +123,17 @@ class Product:
 def prepare_launch(launch: Launch) -> Callable[[np.ndarray, np.ndarray], Product]:
     """Return the function that brings matrices to the GPU for a kernel of ours."""
 
-    def start(a, b, out):
-        launch.function[launch.grid(*out.shape), launch.block, 0, launch.shared_bytes](a, b, out)
-
     def prepare(a: np.ndarray, b: np.ndarray) -> Product:
         require(launch.capability)
+        a, b = launch.operands(a, b)
+        grid = launch.grid(a.shape[0], b.shape[1])
+
+        def start(*arrays):
+            device.launch(launch.function, grid, launch.block, *arrays, shared_bytes=launch.shared_bytes)
+
         with explained():
-            return Product(NumbaDevice(), start, *launch.operands(a, b), np.float32)
+            device = NumbaDevice()
+            return Product(device, start, a, b, np.float32)
 
     return prepare
 

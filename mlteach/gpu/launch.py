@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numba import cuda
+
+
+def jit_for(threads: int) -> Callable:
+    """Return the decorator of a kernel whose blocks have so many threads.
+
+    The compiler then knows that all warps are whole, which saves registers. Only the package numba-cuda
+    passes it on; elsewhere this is plain `cuda.jit`.
+    """
+    told = "launch_bounds" in inspect.signature(cuda.jit).parameters
+    return cuda.jit(launch_bounds=threads) if told else cuda.jit
 
 
 @dataclass(frozen=True)
@@ -51,9 +63,27 @@ class Launch:
 
         The kernel's `out` then has the rows of the one and the columns of the other, and its first m rows and
         n columns are the product.
+
+        Raises
+        ------
+        ValueError
+            Where a number is beyond the largest of the kernel's dtype.
         """
         m, k, n = self.multiples
+        if self.dtype == "float16":
+            _check_range(a=a, b=b)
         return _padded(a, (m, k), self.dtype), _padded(b, (k, n), self.dtype)
+
+
+def _check_range(**matrices: np.ndarray) -> None:
+    largest = float(np.finfo(np.float16).max)
+    for name, x in matrices.items():
+        beyond = np.abs(x) > largest
+        if beyond.any():
+            raise ValueError(
+                f"{name} holds {x[beyond][0]:.8g}, and float16 ends at {largest:g}: scale it down first, "
+                "or take a kernel for float32"
+            )
 
 
 def _padded(x: np.ndarray, multiples: tuple[int, int], dtype: str) -> np.ndarray:

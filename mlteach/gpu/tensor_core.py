@@ -8,7 +8,7 @@ from numba import cuda, float32, uint32
 from numba.core.types import float16
 
 from mlteach.gpu.intrinsics import copy16, wait_copies
-from mlteach.gpu.launch import Launch
+from mlteach.gpu.launch import Launch, jit_for
 from mlteach.gpu.warp_matrices import load_matrices, load_transposed, multiply_add
 
 BM, BN, BK = 128, 128, 32  # both buffers of both tiles take 37 KB of the 48 that a block may declare
@@ -19,7 +19,6 @@ THREADS = 32 * (BM // WM) * ACROSS
 FAR = BN // 2  # between the two pieces of a row of `b` that a thread copies
 PIECE = 8  # fp16 numbers in a copy of 16 bytes
 LINE_A, LINE_B = 2 * BK + PIECE, 2 * BN + PIECE  # two buffers, and 16 bytes: eight rows meet no bank twice
-LARGEST = 65504.0  # of fp16
 
 
 @cuda.jit(device=True, inline="always")
@@ -34,7 +33,7 @@ def fetch(sa, sb, buffer, a, b, i0, j0, p0):
     copy16(sb, p, buffer * BN + j + FAR, b, p0 + p, j0 + j + FAR)
 
 
-@cuda.jit
+@jit_for(THREADS)
 def cuda_tensor_core(a, b, out):
     """Let a warp multiply 16 x 16 by 16 x 8 with one instruction.
 

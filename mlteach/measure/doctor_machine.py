@@ -1,6 +1,5 @@
 """Examine what the machine has: cores, caches, vectors, BLAS, threads, compiler, GPU."""
 
-import ctypes
 import os
 import platform
 import re
@@ -11,6 +10,8 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlteach.gpu import why_not
+from mlteach.gpu.driver import load
 from mlteach.matmul import usable_cores
 from mlteach.measure import machine, probe
 from mlteach.measure.finding import Finding, for_system, how_to_unset, output_of
@@ -20,6 +21,7 @@ from mlteach.measure.weakness import old_kernels, weaknesses
 NO_VECTORS = ("SSE2", "AVX")  # without AVX2 and its multiply-add, half the arithmetic or less
 NUMBA_LAYER = "import numba; numba.get_num_threads(); print(numba.threading_layer())"
 GPU_QUERY = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+GPU_PACKAGES = ("numba-cuda", "cuda-toolkit", "cupy-cuda13x", "cupy-cuda12x")
 
 
 def cores() -> Iterator[Finding]:
@@ -156,7 +158,7 @@ def _compiler() -> str | None:
 
 
 def gpu() -> Iterator[Finding]:
-    """An NVIDIA GPU with its driver, and the toolkit that compiles for it."""
+    """An NVIDIA GPU with its driver, and the packages that compile for it."""
     cards = output_of(GPU_QUERY) or ""
     if ", " not in cards:
         if shutil.which("nvidia-smi") and _driver():
@@ -173,32 +175,14 @@ def gpu() -> Iterator[Finding]:
     if not _driver():
         cure = "Start the container with its GPU (`--gpus all`), or install the driver anew."
         yield Finding("GPU", "warn", f"{names}, but Python cannot load the driver's library.", cure)
-    elif toolkit := _toolkit():
-        yield Finding("GPU", "ok", f"{names}, toolkit in {toolkit}.")
+    elif problem := why_not():
+        what, _, cure = problem.rpartition(": ")
+        yield Finding("GPU", "warn", f"{names}, but {what}.", f"{cure[0].upper()}{cure[1:]}.")
     else:
-        yield Finding(
-            "GPU",
-            "warn",
-            f"{names}, but no CUDA toolkit: notebooks 13 to 16 use the simulator.",
-            "Install the CUDA toolkit, not newer than the driver: developer.nvidia.com/cuda-downloads.",
-        )
+        packages = [f"{name} {machine.version(name)}" for name in GPU_PACKAGES if machine.version(name)]
+        yield Finding("GPU", "ok", f"{', '.join([names, *packages])}.")
 
 
 def _driver() -> bool:
     """Whether the library of the NVIDIA driver can be loaded."""
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
-
-
-def _toolkit() -> Path | None:
-    """The folder of a CUDA toolkit: named by a variable, around its compiler, from pip, or the usual one."""
-    named = (os.environ.get(name) for name in ("CUDA_HOME", "CUDA_PATH"))
-    places = [Path(place) for place in named if place]
-    if compiler := shutil.which("nvcc"):
-        places.append(Path(compiler).resolve().parents[1])
-    packages = Path(sysconfig.get_path("purelib"), "nvidia")
-    places += [Path("/usr/local/cuda"), *packages.glob("cu*"), *packages.glob("cuda_nvcc")]
-    return next((place for place in places if (place / "nvvm").is_dir()), None)
+    return load() is not None

@@ -275,11 +275,15 @@ def test_visual_studio_is_found(monkeypatch):
 def gpu(monkeypatch):
     """A machine with a GPU, whose parts a test takes away."""
     parts = SimpleNamespace(
-        cards="NVIDIA H100, 580.1\nNVIDIA H100, 580.1", driver=True, toolkit="/usr/local/cuda"
+        cards="NVIDIA H100, 580.1\nNVIDIA H100, 580.1",
+        driver=True,
+        lacks=None,
+        packages={"numba-cuda": "0.30"},
     )
     monkeypatch.setattr(doctor_machine, "output_of", lambda command: parts.cards)
     monkeypatch.setattr(doctor_machine, "_driver", lambda: parts.driver)
-    monkeypatch.setattr(doctor_machine, "_toolkit", lambda: parts.toolkit)
+    monkeypatch.setattr(doctor_machine, "why_not", lambda: parts.lacks)
+    monkeypatch.setattr(doctor_machine.machine, "version", lambda name: parts.packages.get(name))
     monkeypatch.setattr(doctor_machine.shutil, "which", lambda name: "/usr/bin/" + name)
     return parts
 
@@ -287,9 +291,7 @@ def gpu(monkeypatch):
 def test_a_whole_gpu_is_told(gpu):
     found = only(doctor_machine.gpu)
     assert found.status == "ok"
-    assert found.message == (
-        "NVIDIA H100, driver 580.1; NVIDIA H100, driver 580.1, toolkit in /usr/local/cuda."
-    )
+    assert found.message == ("NVIDIA H100, driver 580.1; NVIDIA H100, driver 580.1, numba-cuda 0.30.")
 
 
 def test_no_gpu_is_no_problem(gpu, monkeypatch):
@@ -306,7 +308,10 @@ def test_no_gpu_is_no_problem(gpu, monkeypatch):
         ({"cards": None}, "does not answer"),
         ({"cards": "No devices were found"}, "does not answer"),
         ({"driver": False}, "cannot load the driver's library"),
-        ({"toolkit": None}, "no CUDA toolkit"),
+        (
+            {"lacks": 'the package numba-cuda is not installed: run `pip install "mlteach[gpu-cu13]"`'},
+            "driver 580.1, but the package numba-cuda is not installed.",
+        ),
     ],
 )
 def test_half_a_gpu_is_told(gpu, missing, message):
@@ -314,14 +319,8 @@ def test_half_a_gpu_is_told(gpu, missing, message):
     found = only(doctor_machine.gpu)
     assert found.status == "warn"
     assert message in found.message
-
-
-def test_a_toolkit_is_found_where_it_is_named(tmp_path, monkeypatch):
-    (tmp_path / "nvvm").mkdir()
-    monkeypatch.setattr(doctor_machine.shutil, "which", lambda name: None)
-    monkeypatch.setenv("CUDA_HOME", str(tmp_path / "nowhere"))
-    monkeypatch.setenv("CUDA_PATH", str(tmp_path))
-    assert doctor_machine._toolkit() == tmp_path
+    assert found.cure[0].isupper()
+    assert found.cure.endswith(".")
 
 
 def test_a_journal_in_order(tmp_path, monkeypatch):
