@@ -66,17 +66,13 @@ def relu_error(outputs, error, slopes):
 
 
 @njit(nogil=True, cache=True)
-def descend(parameters, velocity, gradient, momentum, pull, pulled):
+def descend(parameters, velocity, gradient, momentum, pull):
     """Take a step: velocity = momentum * velocity + gradient, and the parameters less the velocity.
 
-    The first so many parameters as `pulled` says have `pull` times themselves added to their gradient.
+    To the gradient is added `pull` times the parameters.
     """
     zero, faint = velocity.dtype.type(0), velocity.dtype.type(FAINT)
-    for i in range(pulled):
+    for i in range(parameters.size):
         v = momentum * velocity[i] + (gradient[i] + pull * parameters[i])
-        velocity[i] = v if abs(v) > faint else zero
-        parameters[i] -= v
-    for i in range(pulled, parameters.size):
-        v = momentum * velocity[i] + gradient[i]
         velocity[i] = v if abs(v) > faint else zero
         parameters[i] -= v

@@ -130,7 +130,10 @@ class MLP:
         memory = {rows: self._memory(rows) for rows in {batch, len(x) % batch} - {0}}
         gradient, velocity = np.empty_like(self._parameters), np.zeros_like(self._parameters)
         slopes = layers_in(gradient, self.sizes)
-        decaying = sum(weights.size for weights, _ in self.layers)  # the biases lie behind all weights
+        split = sum(weights.size for weights, _ in self.layers)  # behind all weights lie the biases
+        vectors = self._parameters, velocity, gradient
+        weights, biases = [v[:split] for v in vectors], [v[split:] for v in vectors]
+        momentum, still = self.dtype.type(momentum), self.dtype.type(0)
         for epoch in range(epochs):
             order = self._random.permutation(len(x))
             for start in range(0, len(x), batch):
@@ -141,8 +144,8 @@ class MLP:
                 np.take(targets, rows, axis=0, out=passing.targets, mode="clip")
                 passing.forward(self.layers)
                 passing.backward(self.layers, slopes, step / len(rows))
-                how = (self.dtype.type(momentum), self.dtype.type(step * decay), decaying if decay else 0)
-                descend(self._parameters, velocity, gradient, *how)
+                descend(*weights, momentum, self.dtype.type(step * decay))
+                descend(*biases, momentum, still)
             if not np.isfinite(self._parameters).all():
                 raise FloatingPointError(
                     f"the weights grew without bound in epoch {epoch}: choose a rate below {rate}"

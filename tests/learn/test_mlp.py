@@ -140,7 +140,7 @@ def test_a_faint_velocity_is_dropped_before_it_slows_the_processor():
     velocity = np.full(4, 1e-29, np.float32)
     parameters = np.zeros(4, np.float32)
     for _ in range(40):
-        mlp.descend(parameters, velocity, np.zeros_like(velocity), np.float32(0.9), np.float32(0), 2)
+        mlp.descend(parameters, velocity, np.zeros_like(velocity), np.float32(0.9), np.float32(0))
     assert np.array_equal(velocity, np.zeros(4))
 
 
