@@ -49,6 +49,8 @@ class Kernel:
     prepare : callable or None
         For a GPU rung, ``prepare(a, b)`` brings the matrices to the GPU and returns a
         ``mlteach.gpu.device.Product``, which can be timed there.
+    rounds_to : numpy.dtype or None
+        The shorter type that it rounds its operands to, where it does.
     """
 
     name: str
@@ -60,10 +62,12 @@ class Kernel:
     run: Callable[[np.ndarray, np.ndarray, np.ndarray, int], None] = field(repr=False)
     function: Callable = field(repr=False)
     prepare: Callable | None = field(repr=False, default=None)
+    rounds_to: np.dtype | None = None
 
 
 def rung(function: Callable, *, run: Callable | None = None, device: str = "cpu", parallel: bool = False,
-         dtypes: tuple[np.dtype, ...] = FLOATS, prepare: Callable | None = None) -> Kernel:  # fmt: skip
+         dtypes: tuple[np.dtype, ...] = FLOATS, prepare: Callable | None = None,
+         rounds_to: np.dtype | None = None) -> Kernel:  # fmt: skip
     """Make a ``Kernel`` of a function whose docstring has the labelled lines Idea and Limit.
 
     Parameters
@@ -72,7 +76,7 @@ def rung(function: Callable, *, run: Callable | None = None, device: str = "cpu"
         ``function(a, b, out)``, or ``function(a, b, out, threads)`` where ``parallel`` is true.
     run : callable, optional
         ``run(a, b, out, threads)`` where the function itself cannot take arrays, such as one for lists.
-    device, parallel, dtypes, prepare
+    device, parallel, dtypes, prepare, rounds_to
         As in ``Kernel``.
     """
     if run is None:
@@ -90,6 +94,7 @@ def rung(function: Callable, *, run: Callable | None = None, device: str = "cpu"
         run=run,
         function=function,
         prepare=prepare,
+        rounds_to=rounds_to,
     )
 
 

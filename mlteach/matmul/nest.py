@@ -1,187 +1,149 @@
-"""The loops around the micro-kernel: which block of which operand waits in which cache.
+"""The loops around the micro-kernel: which block of which operand waits in which cache, and who works on it.
 
-After K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). An operand is
-given as (address, bytes from row to row, bytes from column to column); one of its two strides is the size
-of a number.
+After K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
+
+The work is a row of tickets that every thread knows: pack the panels of a block, multiply the block, pack
+the next. Whoever is free takes the next ticket, so that a thread which is held up keeps the others waiting
+for one ticket at most. A thread waits only for tickets that another has taken, never for one that nobody
+has; so it does not matter how many threads come, or when.
 """
 
+import functools
 import zlib
 from pathlib import Path
 
-from numba import njit, prange
+import numpy as np
+from numba import from_dtype, njit, prange, types
 
-from mlteach.matmul.micro import MR, NV, PACKED_MR, PACKED_NV, micro
-from mlteach.matmul.pack import pack_columns, pack_rows
-from mlteach.matmul.vector_ir import PROCESSOR
+from mlteach.matmul.cached import compiled
+from mlteach.matmul.micro import MR, NV, PACKED_MR, PACKED_NV
+from mlteach.matmul.tickets import (
+    WIDTH,
+    Block,
+    Job,
+    Operand,
+    ceil,
+    multiply_in_place,
+    multiply_packed,
+    pack_part_of_a,
+    pack_part_of_b,
+    packings,
+)
+from mlteach.matmul.vector_ir import fetch, fetch_add
 
-WIDTH = PROCESSOR.width  # bytes of a vector
+LINE = 64  # bytes that a core takes away from another when it writes: each counter has a line for itself
 
 # Numba's cache on disk looks at the file of a compiled function, not at the files of what it calls. So this
-# number stands for all of them: it is a constant of both functions that are cached, and thereby part of
-# their keys.
-_SOURCES = [Path(__file__).with_name(f"{name}.py") for name in ("vector_ir", "micro", "pack", "nest")]
-REVISION = zlib.crc32(b"".join(source.read_bytes() for source in _SOURCES))
+# number stands for all of them: it is a constant of the function that is cached, and thereby part of its key.
+_FILES = ("vector_ir", "micro", "pack", "tickets", "nest")
+REVISION = zlib.crc32(b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in _FILES))
 
 
 @njit(nogil=True)
-def even(total, most, unit):
-    """The length of blocks of `total` that are at most `most`, nearly equal, and multiples of `unit`."""
-    blocks = (total + most - 1) // most
-    return ((total + blocks - 1) // blocks + unit - 1) // unit * unit
-
-
-def _heights(vectors):
-    highest, eight, four, one = (micro(rows, vectors, False) for rows in (MR, 8, 4, 1))
-
-    @njit(nogil=True)
-    def tiles(zero, k, a, a_row, b, out, out_row, m, n, add, ahead):
-        """Up to MR rows of `a` times one packed panel, with the highest tiles that fit."""
-        if m == MR:
-            highest(zero, (k, a, a_row, b, out, out_row, MR, n, add, ahead))
-            return
-        if MR > 8 and m >= 8:
-            eight(zero, (k, a, a_row, b, out, out_row, 8, n, add, a))
-            a, out, m = a + 8 * a_row, out + 8 * out_row, m - 8
-        if m >= 4:
-            four(zero, (k, a, a_row, b, out, out_row, 4, n, add, a))
-            a, out, m = a + 4 * a_row, out + 4 * out_row, m - 4
-        for i in range(m):
-            one(zero, (k, a + i * a_row, a_row, b, out + i * out_row, out_row, 1, n, add, a))
-
-    return tiles
-
-
-wide_tiles, narrow_tiles = _heights(NV), _heights(1)
-packed_tile = micro(PACKED_MR, PACKED_NV, True)
-
-
-def _packer(numbers, vectors):
-    copied, transposed = pack_rows(numbers, vectors), pack_columns(numbers, vectors)
-
-    @njit(nogil=True)
-    def pack(zero, size, k, source, step, across, count, target):
-        """Pack a panel: `step` bytes from one of its k steps to the next, `across` from number to number."""
-        if across == size:
-            copied(zero, (k, source, step, count, target))
-        else:
-            transposed(zero, (k, source, across, count, target))
-
-    return pack
-
-
-pack_wide, pack_narrow, pack_b = _packer(0, NV), _packer(0, 1), _packer(0, PACKED_NV)
-pack_a = _packer(PACKED_MR, 0)
+def operand(x):
+    """The address and strides of an array; along an axis with one number, any stride will do."""
+    row = x.strides[0] if x.shape[0] > 1 else x.itemsize
+    column = x.strides[1] if x.shape[1] > 1 else x.itemsize
+    return np.int64(x.ctypes.data), row, column
 
 
 @njit(nogil=True)
-def direct(zero, size, a, b, out, shape, blocks, space):
-    """Read `a` where it lies: a block of `b` is packed into the second-level cache, and all of `a` passes by.
+def wait(counter, least):
+    """Wait until a counter is that far."""
+    while fetch(counter) < least:
+        pass
 
-    A panel of MR rows of `a` is in the first-level cache while it meets every panel of the block.
+
+@njit(nogil=True)
+def do_block(job, block, taken, done, ticket, first):
+    """Do the tickets of a block as far as this thread gets them: pack first, then multiply.
+
+    Takes and returns the ticket that the thread holds and the number of the first one of a block.
     """
-    (a, a_row, _), (b, b_row, b_column), (out, out_row, _) = a, b, out
-    m, k, n = shape
-    most_k, _, most_n = blocks
-    lanes = WIDTH // size
-    width = NV * lanes
-    block_k, block_n = even(k, most_k, 1), even(n, most_n, width)
-    for j0 in range(0, n, block_n):
-        nc = min(block_n, n - j0)
-        for p0 in range(0, k, block_k):
-            kc = min(block_k, k - p0)
-            for j in range(0, nc, width):
-                panel, source, left = space + j * kc * size, b + p0 * b_row + (j0 + j) * b_column, nc - j
-                if left <= lanes:
-                    pack_narrow(zero, size, kc, source, b_row, b_column, left, panel)
-                else:
-                    pack_wide(zero, size, kc, source, b_row, b_column, min(width, left), panel)
-            for i in range(0, m, MR):
-                rows = a + i * a_row + p0 * size
-                ahead = rows + MR * a_row if a_row == kc * size else rows
-                for j in range(0, nc, width):
-                    panel, target, left = space + j * kc * size, out + i * out_row + (j0 + j) * size, nc - j
-                    height, columns = min(MR, m - i), min(width, left)
-                    if left <= lanes:
-                        narrow_tiles(
-                            zero, kc, rows, a_row, panel, target, out_row, height, columns, p0, ahead
-                        )
-                    else:
-                        wide_tiles(zero, kc, rows, a_row, panel, target, out_row, height, columns, p0, ahead)
-
-
-@njit(nogil=True)
-def packed(zero, size, a, b, out, shape, blocks, space):
-    """Pack both: a block of `a` is in the second-level cache, and panel after panel of `b` passes by.
-
-    Each panel of `b` meets every panel of the block, while the next is fetched, a line every few steps.
-    """
-    (a, a_row, a_column), (b, b_row, b_column), (out, out_row, _) = a, b, out
-    m, k, n = shape
-    most_k, most_m, most_n = blocks
-    width = PACKED_NV * (WIDTH // size)
-    block_k, block_m, block_n = even(k, most_k, 1), even(m, most_m, PACKED_MR), even(n, most_n, width)
-    space_a = space + (block_k * block_n * size + 2 * WIDTH) // WIDTH * WIDTH
-    for j0 in range(0, n, block_n):
-        nc = min(block_n, n - j0)
-        for p0 in range(0, k, block_k):
-            kc = min(block_k, k - p0)
-            for j in range(0, nc, width):
-                source, columns = b + p0 * b_row + (j0 + j) * b_column, min(width, nc - j)
-                pack_b(zero, size, kc, source, b_row, b_column, columns, space + j * kc * size)
-            for i0 in range(0, m, block_m):
-                mc = min(block_m, m - i0)
-                for i in range(0, mc, PACKED_MR):
-                    source, rows = a + (i0 + i) * a_row + p0 * a_column, min(PACKED_MR, mc - i)
-                    pack_a(zero, size, kc, source, a_column, a_row, rows, space_a + i * kc * size)
-                for j in range(0, nc, width):
-                    panel = space + j * kc * size
-                    ahead = panel + width * kc * size
-                    for i in range(0, mc, PACKED_MR):
-                        target = out + (i0 + i) * out_row + (j0 + j) * size
-                        rows, columns = min(PACKED_MR, mc - i), min(width, nc - j)
-                        panel_a = space_a + i * kc * size
-                        packed_tile(zero, (kc, panel_a, 0, panel, target, out_row, rows, columns, p0, ahead))
-                        ahead += kc // 4 * 64
-
-
-def _alone(revision):
-    @njit(nogil=True, cache=True)
-    def alone(zero, size, a, b, out, shape, blocks, space, in_place):
-        """The whole product on the calling thread; `in_place` says whether `a` is read where it lies."""
-        revision  # noqa: B018
-        if in_place:
-            direct(zero, size, a, b, out, shape, blocks, space)
+    of_b, of_a, size, depth = 0, 0, job.size, block.depth
+    if block.i == 0:
+        of_b = packings(block.columns, job.width, job.b.column, size, depth)
+    if not job.in_place:
+        of_a = packings(block.rows, job.height, job.a.row, size, depth)
+    wait(done, first)
+    while ticket < first + of_b + of_a:
+        if ticket < first + of_b:
+            pack_part_of_b(job, block, ticket - first)
         else:
-            packed(zero, size, a, b, out, shape, blocks, space)
+            pack_part_of_a(job, block, ticket - first - of_b)
+        fetch_add(done, 1)
+        ticket = fetch_add(taken, 1)
 
-    return alone
+    first += of_b + of_a
+    down = ceil(block.rows, job.strip)
+    last = first + down * ceil(block.columns, job.span)
+    wait(done, first)
+    while ticket < last:
+        i, j = (ticket - first) % down * job.strip, (ticket - first) // down * job.span
+        if job.in_place:
+            multiply_in_place(job, block, i, j)
+        else:
+            multiply_packed(job, block, i, j)
+        fetch_add(done, 1)
+        ticket = fetch_add(taken, 1)
+    return ticket, last
 
 
 @njit(nogil=True)
-def cut(total, parts, part, unit):
-    """Where a part of `total` begins: at a multiple of `unit`, and the one after the last at the end."""
-    return total if part == parts else total * part // parts // unit * unit
+def work(zero, size, a, b, out, shape, lengths, ticket_size, in_place, space):
+    """Go through the blocks, in the same order on every thread, and do the tickets that this one gets."""
+    (m, k, n), (rows, depth, columns), (strip, span) = shape, lengths, ticket_size
+    height, vectors = (MR, NV) if in_place else (PACKED_MR, PACKED_NV)
+    taken, done, panels_b = space, space + LINE, space + 2 * LINE
+    job = Job(
+        zero=zero,
+        size=size,
+        a=Operand(*a),
+        b=Operand(*b),
+        out=Operand(*out),
+        in_place=in_place,
+        height=height,
+        width=vectors * WIDTH // size,
+        strip=strip,
+        span=span,
+        panels_b=panels_b,
+        panels_a=panels_b + depth * columns * size,
+        a_panel=depth * height * size + WIDTH,  # transposing, packing stores up to a vector too far
+    )
+    ticket, first = fetch_add(taken, 1), 0
+    for j in range(0, n, columns):
+        for p in range(0, k, depth):
+            for i in range(0, m, rows):
+                block = Block(i, j, p, min(rows, m - i), min(columns, n - j), min(depth, k - p))
+                ticket, first = do_block(job, block, taken, done, ticket, first)
 
 
-def _shared(revision):
-    @njit(parallel=True, nogil=True, cache=True)
-    def shared(zero, size, a, b, out, shape, blocks, space, room, in_place, grid):
-        """Cut `out` into a grid of parts and compute each alone, in a workspace of `room` bytes."""
-        revision  # noqa: B018
-        m, k, n = shape
-        down, across = grid
-        for t in prange(down * across):
-            i, j = t // across, t % across
-            top, bottom = cut(m, down, i, MR), cut(m, down, i + 1, MR)
-            left, right = cut(n, across, j, WIDTH // size), cut(n, across, j + 1, WIDTH // size)
-            if top < bottom and left < right:
-                part_a = (a[0] + top * a[1], a[1], a[2])
-                part_b = (b[0] + left * b[2], b[1], b[2])
-                part_out = (out[0] + top * out[1] + left * size, out[1], out[2])
-                part = (bottom - top, k, right - left)
-                alone(zero, size, part_a, part_b, part_out, part, blocks, space + t * room, in_place)
-
-    return shared
+def room(rows, depth, columns, size, in_place):
+    """Bytes of workspace that blocks of these lengths need."""
+    panels_a = 0 if in_place else ceil.py_func(rows, PACKED_MR) * (depth * PACKED_MR * size + WIDTH)
+    return 3 * LINE + depth * columns * size + panels_a
 
 
-alone, shared = _alone(REVISION), _shared(REVISION)
+def _product(revision, parallel):
+    def product(a, b, out, space, rows, depth, columns, strip, span, in_place, threads):
+        """Multiply in blocks of these lengths; `space` is for this call alone."""
+        revision, parallel  # noqa: B018
+        zero, size, shape = out.dtype.type(0), out.itemsize, (*a.shape, b.shape[1])
+        a, b, out = operand(a), operand(b), operand(out)
+        start = ceil(np.int64(space.ctypes.data), LINE) * LINE
+        space[: 3 * LINE] = 0  # the counters
+        lengths, ticket_size = (rows, depth, columns), (strip, span)
+        for _ in prange(threads):
+            work(zero, size, a, b, out, shape, lengths, ticket_size, in_place, start)
+
+    return product
+
+
+@functools.cache
+def product(dtype, parallel):
+    """The function for arrays of a dtype, on one thread or on many."""
+    number = from_dtype(dtype)
+    matrix, result = (types.Array(number, 2, "A", readonly=readonly) for readonly in (True, False))
+    space = types.Array(types.uint8, 1, "C")
+    signature = types.void(matrix, matrix, result, space, *[types.int64] * 5, types.boolean, types.int64)
+    return compiled(_product(REVISION, parallel), signature, parallel=parallel)

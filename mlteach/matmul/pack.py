@@ -1,8 +1,7 @@
 """Packing: copy a panel of a matrix so that the micro-kernel reads it from first to last.
 
 A packed panel holds, step by step, the numbers that the micro-kernel needs at that step: for `b` some
-vectors of them, for `a` one for each row of the tile. Past the edge of the matrix it holds zeros. Both
-functions store whole vectors, so up to one vector behind the panel is overwritten.
+vectors of them, for `a` one for each row of the tile. Past the edge of the matrix it holds zeros.
 """
 
 from llvmlite import ir
@@ -22,13 +21,16 @@ def pack_rows(builder, lanes, arguments, numbers, vectors):
     source, target = (builder.inttoptr(address, POINTER) for address in (source, target))
     vectors = -(-count // lanes.count)
     masks = lanes.masks(builder, n, vectors)
+    stored = [None] * vectors
+    if count % lanes.count:
+        stored[-1] = ir.Constant(lanes.mask, [lane < count % lanes.count for lane in range(lanes.count)])
 
     def copy(masks):
         def step(carried):
             source, target = carried
             for v, mask in enumerate(masks):
                 vector = lanes.load(builder, at(builder, source, v * lanes.width), mask)
-                lanes.store(builder, vector, at(builder, target, v * lanes.width))
+                lanes.store(builder, vector, at(builder, target, v * lanes.width), stored[v])
             return [at(builder, source, stride), at(builder, target, count * lanes.size)]
 
         repeat(builder, k, [source, target], step)
@@ -46,7 +48,8 @@ def pack_columns(builder, lanes, arguments, numbers, vectors):
     """Pack rows of a matrix whose rows lie in one piece: a transposition, a square of lanes at a time.
 
     Made for the panel's width: so many numbers plus so many vectors. The arguments are the steps, the
-    source, its stride from row to row, how many rows exist, and the target.
+    source, its stride from row to row, how many rows exist, and the target. It stores whole vectors, so up
+    to one vector behind the panel is overwritten.
     """
     count = numbers + vectors * lanes.count
     k, source, stride, m, target = arguments

@@ -3,18 +3,23 @@
 import numpy as np
 
 from mlteach.matmul import nest, rung, team
+from mlteach.matmul.micro import MR, NV, PACKED_MR, PACKED_NV
 from mlteach.matmul.vector_ir import PROCESSOR
 
 KC = 4096  # bytes of a row of `a` in a block, a page: a panel of 12 rows is 48 KB, near the first-level cache
 DEEP_KC = 8 * KC  # the same where `b` is one panel wide: then `a` is not used again, and need not stay
 NC = 128  # columns of `b` in a block where `a` is read in place: 512 KB, a part of the second-level cache
-PACKED_MC = 120  # rows of a packed block of `a`: 480 KB in the second-level cache
-PACKED_NC = 2064  # columns of `b` in a block where `a` is packed: 8 MB, a fair part of the third-level cache
+STRIP = 120  # rows that meet a block of `b` together: 480 KB where they are packed, in the second-level cache
+PACKED_MC = (
+    17 * STRIP
+)  # rows of `a` that are packed for several threads: 8 MB, a fair part of the third level
+PACKED_NC = 2064  # columns of `b` in a block where `a` is packed: 8 MB as well
 IN_PLACE_N = 256  # up to so many columns, `a` is used too seldom to pay for its packing
 IN_PLACE_A = 1 << 20  # an `a` of up to so many bytes is in the second-level cache without being packed
-ALONE = 1 << 21  # up to so many multiply-adds, waking other threads costs more than they save
+ALONE = 1 << 22  # up to so many multiply-adds, waking other threads costs more than they save
+TICKETS = 16  # into so many a thread's share of a block is cut, so that what the last one does is short
 
-_spare: list[tuple[np.ndarray, int]] = []  # workspaces that nobody uses, each with its first aligned address
+_spare: list[np.ndarray] = []  # workspaces that nobody uses
 
 
 def simd(a, b, out, threads):
@@ -32,21 +37,19 @@ def simd(a, b, out, threads):
             simd(a, b, rows, threads)
             out[...] = rows
         return
-    (m, k), n = a.shape, b.shape[1]
-    size = out.itemsize
-    a, b = _operand(a), _operand(b)
-    in_place = a[2] == size and (n <= IN_PLACE_N or m * k * size <= IN_PLACE_A)
-    kc = DEEP_KC if in_place and n * size <= nest.NV * PROCESSOR.width else KC
-    blocks = (kc // size, PACKED_MC, NC if in_place else PACKED_NC)
-    grid = _grid(m, n, threads) if m * k * n > ALONE and team.usable() else (1, 1)
-    room = _room(blocks, k, size)
-    space = _workspace(room * grid[0] * grid[1])
+    a, b = _in_lines(a), _in_lines(b)
+    (m, k), n, size = a.shape, b.shape[1], out.itemsize
+    in_place = _stride(a, 1) == size and (n <= IN_PLACE_N or m * k * size <= IN_PLACE_A)
+    if m * k * n <= ALONE or not team.usable():
+        threads = 1
+    lengths = _lengths(m, k, n, size, in_place, threads)
+    space = _workspace(nest.room(*lengths[:3], size, in_place))
+    plan = (a, b, out, space, *lengths, in_place, threads)
     try:
-        plan = (out.dtype.type(0), size, a[:3], b[:3], _operand(out)[:3], (m, k, n), blocks, space[1])
-        if grid == (1, 1):
-            nest.alone(*plan, in_place)
+        if threads == 1:
+            nest.product(out.dtype, False)(*plan)
         else:
-            team.together(nest.shared, threads, *plan, room, in_place, grid)
+            team.together(nest.product(out.dtype, True), threads, *plan)
     finally:
         _spare.append(space)
 
@@ -56,44 +59,39 @@ def _stride(x, axis: int) -> int:
     return x.strides[axis] if x.shape[axis] > 1 else x.itemsize
 
 
-def _operand(x) -> tuple[int, int, int, np.ndarray]:
-    """Address and strides of a matrix, and the array that holds it.
-
-    That is a copy where neither the rows nor the columns lie in one piece.
-    """
-    row, column = _stride(x, 0), _stride(x, 1)
-    if x.itemsize not in (row, column):
-        return _operand(np.ascontiguousarray(x))
-    return _address(x), row, column, x
+def _in_lines(x):
+    """The matrix, or a copy where neither its rows nor its columns lie in one piece."""
+    return x if x.itemsize in (_stride(x, 0), _stride(x, 1)) else np.ascontiguousarray(x)
 
 
-def _address(x) -> int:
-    return x.__array_interface__["data"][0]
+def _lengths(m: int, k: int, n: int, size: int, in_place: bool, threads: int) -> tuple[int, ...]:
+    """How long blocks are, in rows of `a`, depth and columns of `b`, and the rows and columns of a ticket."""
+    height, vectors = (MR, NV) if in_place else (PACKED_MR, PACKED_NV)
+    width = vectors * PROCESSOR.width // size
+    depth = _even(k, (DEEP_KC if in_place and n <= width else KC) // size, 1)
+    columns, tickets = min(n, NC if in_place else PACKED_NC), 1 if threads == 1 else TICKETS * threads
+    strip = _even(m, min(STRIP, _ceil(m, tickets)) if in_place else STRIP, height)
+    span = _even(n, max(1, columns // _ceil(tickets, _ceil(m, strip))), width)
+    rows = m if in_place else strip if threads == 1 else _even(m, PACKED_MC, strip)
+    return rows, depth, _even(n, columns, span), strip, span
 
 
-def _grid(m: int, n: int, threads: int) -> tuple[int, int]:
-    """Into how many parts to cut the rows and the columns, so that the parts' edges are short."""
-    cuts = [(down, threads // down) for down in range(1, threads + 1) if threads % down == 0]
-    return min(cuts, key=lambda cut: m / cut[0] + n / cut[1])
+def _even(total: int, most: int, unit: int) -> int:
+    """The length of parts of `total` that are at most `most`, nearly equal, and multiples of `unit`."""
+    return _ceil(total, _ceil(total, most) * unit) * unit
 
 
-def _room(blocks: tuple[int, int, int], k: int, size: int) -> int:
-    """Bytes of workspace for one part: a block of `b`, a block of `a`, and a panel of each in reserve."""
-    kc, mc, nc = blocks
-    panel = nest.PACKED_NV * PROCESSOR.width // size
-    return (min(k, kc) * (nc + mc + 2 * panel) * size + 8 * PROCESSOR.width + 4095) // 4096 * 4096
+def _ceil(total: int, unit: int) -> int:
+    return -(-total // unit)
 
 
-def _workspace(size: int) -> tuple[np.ndarray, int]:
-    """At least so many bytes for nobody else, and the address where they begin."""
+def _workspace(size: int) -> np.ndarray:
+    """At least so many bytes for nobody else."""
     try:
-        space, start = _spare.pop()
+        space = _spare.pop()
     except IndexError:
-        space, start = np.empty(0, np.uint8), 0
-    if space.size < size + PROCESSOR.width:
-        space = np.empty(size + PROCESSOR.width, np.uint8)
-        start = -(-_address(space) // PROCESSOR.width) * PROCESSOR.width
-    return space, start
+        space = np.empty(0, np.uint8)
+    return space if space.size >= size else np.empty(size, np.uint8)
 
 
 RUNGS = {"simd": rung(simd, parallel=True)}

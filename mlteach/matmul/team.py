@@ -32,12 +32,14 @@ def together(function, threads: int, *args) -> None:
         _alone(function)(*args)
         return
     with nullcontext() if _layer() in ("omp", "tbb") else _turn:
-        before = numba.get_num_threads()
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        before, wanted = numba.get_num_threads(), min(threads, numba.config.NUMBA_NUM_THREADS)
+        if wanted != before:
+            numba.set_num_threads(wanted)
         try:
             function(*args)
         finally:
-            numba.set_num_threads(before)
+            if wanted != before:
+                numba.set_num_threads(before)
 
 
 def usable() -> bool:

@@ -11,10 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+
+if config.DISABLE_JIT:
+    raise ImportError(
+        "vector instructions cannot run as plain Python: unset NUMBA_DISABLE_JIT, or choose another kernel"
+    )
 
 BYTE, FLAG, LANE, INDEX = ir.IntType(8), ir.IntType(1), ir.IntType(32), ir.IntType(64)
 POINTER = ir.PointerType()
@@ -152,6 +157,26 @@ def repeat(builder, times, start: list, step: Callable) -> list:
         result.add_incoming(first, before)
         result.add_incoming(following, last)
     return results
+
+
+@intrinsic
+def fetch(typingctx, address):
+    """Read an integer in memory that other threads change, and see all that they wrote before it."""
+
+    def generate(context, builder, signature, args):
+        return builder.load_atomic(builder.inttoptr(args[0], POINTER), "acquire", 8, typ=INDEX)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def fetch_add(typingctx, address, amount):
+    """Add to an integer in memory, so that no other thread comes between, and return what it was."""
+
+    def generate(context, builder, signature, args):
+        return builder.atomic_rmw("add", builder.inttoptr(args[0], POINTER), args[1], "acq_rel")
+
+    return types.int64(types.int64, types.int64), generate
 
 
 def emitted(write: Callable) -> Callable:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numba import njit, types
 
 from mlteach import matmul as ladder
-from mlteach.matmul import matmul, nest, simd
+from mlteach.matmul import cached, matmul, nest, simd
 from mlteach.matmul.micro import MR, NV, PACKED_MR, PACKED_NV, UNROLL, micro
 from mlteach.matmul.vector_ir import PROCESSOR
 
@@ -20,7 +20,15 @@ from .test_contract import DTYPES, assert_product, operands
 
 IN_PLACE = {"IN_PLACE_N": 10**9}
 PACKED = {"IN_PLACE_N": 0, "IN_PLACE_A": 0}
-TINY_BLOCKS = {"KC": 8 * 11, "DEEP_KC": 8 * 11, "NC": 70, "PACKED_MC": 2 * PACKED_MR + 1, "PACKED_NC": 70}
+TINY_STRIP = 2 * PACKED_MR + 1
+TINY_BLOCKS = {
+    "KC": 8 * 11,
+    "DEEP_KC": 8 * 11,
+    "NC": 70,
+    "PACKED_NC": 70,
+    "STRIP": TINY_STRIP,
+    "PACKED_MC": 50,
+}
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ def test_around_every_block(way, dtype, settings_of_simd):
     for k in (*range(1, 2 * UNROLL + 2), *around(kc, 2 * kc)):
         a, b = operands((MR + 3, k, 37), dtype)
         assert_product(matmul(a, b, kernel="simd"), a, b)
-    for m in around(TINY_BLOCKS["PACKED_MC"], 3 * MR):
+    for m in around(TINY_STRIP, 3 * MR):
         for n in around(TINY_BLOCKS["NC"], 2 * TINY_BLOCKS["NC"]):
             a, b = operands((m, kc + 1, n), dtype)
             assert_product(matmul(a, b, kernel="simd"), a, b)
@@ -126,10 +134,11 @@ def test_any_strides_blocks_and_threads(shape, layouts, dtype, way, blocks, thre
     a, b = operands(shape, dtype)
     (view_a, _), (view_b, _) = strided(a, *layouts[0]), strided(b, *layouts[1])
     out, frame = strided(np.zeros((shape[0], shape[2]), dtype), *layouts[2])
-    kc, nc, mc = blocks
+    kc, nc, strip = blocks
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (
-            way | {"KC": 8 * kc, "NC": nc, "PACKED_NC": nc, "PACKED_MC": mc, "ALONE": 0}
+            way
+            | {"KC": 8 * kc, "NC": nc, "PACKED_NC": nc, "STRIP": strip, "PACKED_MC": 2 * strip, "ALONE": 0}
         ).items():
             patch.setattr(simd, name, value)
         matmul(view_a, view_b, kernel="simd", out=out, threads=threads)
@@ -138,18 +147,17 @@ def test_any_strides_blocks_and_threads(shape, layouts, dtype, way, blocks, thre
     assert np.isnan(frame).all(), "the kernel wrote beside out"
 
 
-@pytest.mark.parametrize(
-    ("m", "n", "threads", "grid"),
-    [
-        (100, 100, 1, (1, 1)),
-        (100, 10, 2, (2, 1)),
-        (10, 100, 2, (1, 2)),
-        (100, 100, 4, (2, 2)),
-        (60000, 10, 6, (6, 1)),
-    ],
-)
-def test_parts_have_short_edges(m, n, threads, grid):
-    assert simd._grid(m, n, threads) == grid
+@pytest.mark.parametrize("size", [4, 8])
+@pytest.mark.parametrize("in_place", [True, False])
+def test_tickets_are_whole_tiles_and_enough_for_every_thread(size, in_place):
+    height, vectors = (MR, NV) if in_place else (PACKED_MR, PACKED_NV)
+    width = vectors * PROCESSOR.width // size
+    for m, n in [(128, 128), (784, 128), (1024, 1024), (2048, 2048), (60000, 10)]:
+        for threads in (1, 2):
+            rows, _, columns, strip, span = simd._lengths(m, 784, n, size, in_place, threads)
+            assert strip % height == span % width == columns % span == 0
+            assert in_place or rows % strip == 0
+            assert threads == 1 or -(-min(m, rows) // strip) * -(-min(n, columns) // span) >= 2 * threads
 
 
 def test_it_is_what_no_kernel_means():
@@ -168,13 +176,13 @@ assert (ladder.matmul(np.ones((2, 3)), np.ones((3, 2))) == 3).all()
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_parts_cover_everything_once():
+def test_parts_are_nearly_equal():
     for total in (1, 5, 12, 13, 100):
-        for parts in (1, 2, 3, 16):
-            edges = [nest.cut(total, parts, part, 12) for part in range(parts + 1)]
-            assert edges[0] == 0
-            assert edges[-1] == total
-            assert edges == sorted(edges)
+        for most in (1, 7, 24, 200):
+            length = simd._even(total, most, 12)
+            assert length % 12 == 0
+            assert length < most + 12
+            assert -(-total // length) <= -(-total // most)
 
 
 def test_many_threads_on_few_rows(settings_of_simd):
@@ -193,7 +201,7 @@ def test_an_interrupt_leaves_the_workspace_and_the_rung_usable(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(nest, "alone", interrupted)
+        patch.setattr(nest, "product", lambda dtype, parallel: interrupted)
         with pytest.raises(KeyboardInterrupt):
             matmul(a, b, kernel="simd", threads=1)
     assert len(simd._spare) == max(1, spare)
@@ -218,22 +226,59 @@ def test_sums_stay_in_registers(zero, shape):
 
 
 RUN = """
+import sys
 import numpy as np
 from mlteach.matmul import matmul, nest
+from mlteach.matmul.vector_ir import PROCESSOR
 for dtype in ("float32", "float64"):
     for m, k, n in [(1, 1, 1), (13, 7, 33), (30, 50, 70), (5, 1100, 3), (300, 300, 300)]:
         rng = np.random.default_rng(0)
         a, b = rng.normal(size=(m, k)).astype(dtype), rng.normal(size=(k, n)).astype(dtype)
         for x in (a, np.asfortranarray(a)):
             for y in (b, np.asfortranarray(b)):
-                assert np.allclose(matmul(x, y, kernel="simd", threads=1), a @ b, rtol=1e-3, atol=1e-3)
+                for threads in (1, 2):
+                    product = matmul(x, y, kernel="simd", threads=threads)
+                    assert np.allclose(product, a @ b, rtol=1e-3, atol=1e-3)
 """
 
 
 def test_a_second_process_compiles_nothing():
     subprocess.run([sys.executable, "-c", RUN], check=True)
-    again = RUN + "assert sum(nest.alone.stats.cache_misses.values()) == 0, nest.alone.stats"
+    again = (
+        RUN
+        + """
+for dtype in ("float32", "float64"):
+    for parallel in (False, True):
+        stats = nest.product(np.dtype(dtype), parallel).stats
+        assert (sum(stats.cache_hits.values()), sum(stats.cache_misses.values())) == (1, 0), stats
+assert "scipy.linalg" not in sys.modules, "loading made ready to compile"
+"""
+    )
     subprocess.run([sys.executable, "-c", again], check=True)
+
+
+def test_without_compiling_blas_takes_its_place():
+    code = """
+import numpy as np
+from mlteach.matmul import matmul
+assert (matmul(np.ones((2, 3)), np.ones((3, 2))) == 3).all()
+try:
+    matmul(np.ones((2, 3)), np.ones((3, 2)), kernel="simd")
+except ImportError as problem:
+    assert "unset NUMBA_DISABLE_JIT" in str(problem)
+else:
+    raise AssertionError("simd ran without being compiled")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"})
+
+
+def test_where_nothing_can_be_kept_it_still_compiles(monkeypatch):
+    def nowhere(*args):
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(cached, "_QuickCache", nowhere)
+    function = cached.compiled(lambda x: x + 1, types.int64(types.int64))
+    assert function(1) == 2
 
 
 @pytest.mark.slow
@@ -243,5 +288,5 @@ def test_a_second_process_compiles_nothing():
 )
 def test_older_processors(cpu, features, width):
     chosen = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features}
-    check = RUN + f"assert nest.WIDTH == {width}"
+    check = RUN + f"assert PROCESSOR.width == {width}"
     subprocess.run([sys.executable, "-c", check], check=True, env=os.environ | chosen)

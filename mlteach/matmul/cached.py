@@ -1,0 +1,46 @@
+"""Compiled functions that a second process finds on disk, quickly."""
+
+import contextlib
+
+from numba import njit
+from numba.core.caching import FunctionCache
+from numba.core.runtime import rtsys
+
+
+def compiled(function, signature, *, parallel: bool = False):
+    """Compile a function for one signature, or load it where an earlier process did.
+
+    Parameters
+    ----------
+    function : callable
+        A plain function. The values that it closes over are part of what it is kept by, so a function that
+        is compiled in two ways needs one that tells them apart.
+    signature : numba signature
+        What it takes. Arrays that fit it are taken as they are, so one signature serves every layout.
+    parallel : bool
+        Whether its `prange` loops run on several threads.
+
+    Returns
+    -------
+    numba dispatcher
+        It compiles nothing more.
+    """
+    dispatcher = njit(nogil=True, parallel=parallel)(function)
+    with contextlib.suppress(RuntimeError):  # no folder can be written: then every process compiles
+        dispatcher._cache = _QuickCache(function)
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    return dispatcher
+
+
+class _QuickCache(FunctionCache):
+    """Numba's cache on disk, asked first.
+
+    Numba's own makes ready to compile before it looks, and that takes longer than to load: it imports
+    half of Numba, and SciPy. Loaded code needs only Numba's run-time library.
+    """
+
+    def load_overload(self, sig, target_context):
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
