@@ -1,6 +1,8 @@
 """A JupyterLab server for the tests of a module, and a fresh page for each."""
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.browser import drive
 from tools.refresh import NOTEBOOKS
@@ -28,3 +30,18 @@ def page(chromium):
     page = drive.new_page(chromium)
     yield page
     page.close()
+
+
+@pytest.fixture
+def throwaway(lab):
+    """Return a function that saves cells as a notebook beside the others; returns its name."""
+    path = lab.root / "throwaway.ipynb"
+
+    def write(*sources, text="Text"):
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+        cells = [new_markdown_cell(text), *map(new_code_cell, sources)]
+        nbformat.write(new_notebook(cells=cells, metadata=kernel), path)
+        return path.name
+
+    yield write
+    path.unlink()

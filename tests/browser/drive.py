@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import secrets
 import shutil
 import socket
@@ -33,6 +34,11 @@ SECONDS = 120
 
 # The whole notebook is in the page, not just the cells in view.
 SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"}}
+
+# Lines on a pad whose sides are 1.
+STROKE = [(0.5, 0.15), (0.5, 0.5), (0.5, 0.85)]
+TURNS = [math.pi * part / 12 for part in range(25)]
+RING = [(0.5 + 0.25 * math.sin(turn), 0.5 - 0.33 * math.cos(turn)) for turn in TURNS]
 
 # JavaScript: the notebook that is shown.
 PANEL = "window.jupyterapp?.shell?.currentWidget"
@@ -127,8 +133,8 @@ def browser():
 
 
 def new_page(chromium):
-    """Open an empty page of a size that a laptop has."""
-    page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    """Open an empty page of a size that a laptop has, with a screen that feels fingers."""
+    page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, has_touch=True)
     page.set_default_timeout(SECONDS * 1000)
     return page
 
@@ -153,6 +159,23 @@ def errors(page):
     kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
     outputs = page.locator(", ".join(f'[data-mime-type="{kind}"]' for kind in kinds)).all_inner_texts()
     return outputs + page.get_by_text("Error displaying widget").all_inner_texts()
+
+
+def places(pad, line):
+    """Bring a drawing pad into view; return where on the page the points of a line lie."""
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in line]
+
+
+def draw(page, pad, line):
+    """Draw a line on a pad with the mouse."""
+    first, *others = places(pad, line)
+    page.mouse.move(*first)
+    page.mouse.down()
+    for place in others:
+        page.mouse.move(*place, steps=3)
+    page.mouse.up()
 
 
 def go_dark(page):

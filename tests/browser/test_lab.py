@@ -1,16 +1,18 @@
-"""What a reader meets in JupyterLab works: the server, the notebooks, the sliders."""
+"""What a reader meets in JupyterLab works: the server, the notebooks, their sliders and pads."""
 
+import re
 import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.browser import drive
 
 expect = pytest.importorskip("playwright.sync_api", reason=drive.NO_PLAYWRIGHT).expect
+
+WITH_SLIDERS = {"02", "04"}
+WITH_A_PAD = {"00", "12"}
 
 PLOT = """
 import ipywidgets
@@ -24,21 +26,6 @@ def draw(power):
 power = ipywidgets.IntSlider(1, 0, 9)
 ipywidgets.VBox([power, ipywidgets.interactive_output(draw, {"power": power})])
 """
-
-
-@pytest.fixture
-def throwaway(lab):
-    """Return a function that saves cells as a notebook beside the others; returns its name."""
-    path = lab.root / "throwaway.ipynb"
-
-    def write(*sources, text="Text"):
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-        cells = [new_markdown_cell(text), *map(new_code_cell, sources)]
-        nbformat.write(new_notebook(cells=cells, metadata=kernel), path)
-        return path.name
-
-    yield write
-    path.unlink()
 
 
 def notebook(lab, number):
@@ -115,10 +102,16 @@ def test_a_slider_moves_a_figure(page, lab, throwaway):
     assert drive.errors(page) == []
 
 
-@pytest.mark.parametrize("number", ["00", "02", "04"])
-def test_run_all_ends_without_an_error(page, lab, number):
+@pytest.mark.parametrize("number", ["00", "02", "04", "09", "12"])
+def test_run_all_ends_without_an_error_and_what_moves_moves(page, lab, number):
     drive.open_and_run(page, lab, notebook(lab, number))
     assert drive.errors(page) == []
-    if number != "00":
-        assert move_the_sliders(page)
-        assert drive.errors(page) == []
+    sliders, pad = move_the_sliders(page), page.locator(".drawpad-pad")
+    assert sliders or number not in WITH_SLIDERS
+    assert pad.count() == (number in WITH_A_PAD)
+    if number in WITH_A_PAD:
+        for digit, line in ((1, drive.STROKE), (0, drive.RING)):
+            page.locator(".drawpad-clear").click()
+            drive.draw(page, pad, line)
+            expect(page.locator(".drawpad-sentence")).to_have_text(re.compile(rf"Reads {digit}, "))
+    assert drive.errors(page) == []

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mlteach import mnist
+from mlteach.learn.mlp import MLP, features
 from mlteach.teach.drawpad import SIDE
 from mlteach.teach.ink import centred, resized
 
@@ -37,6 +38,15 @@ def test_a_drawing_is_read_as_well_as_the_digit_it_was_made_of():
     as_it_was = (nearest(images, train) == labels).mean()
     assert as_it_was > 0.92
     assert (nearest(pictures, train) == labels).mean() > as_it_was - 0.01
+
+
+@pytest.mark.slow
+def test_a_network_reads_19_of_20_drawings():
+    test, train = mnist.load("test"), mnist.load("train")
+    network = MLP((784, 128, 10), kernel="blas")
+    network.fit(features(train.images), train.labels, epochs=3, batch=128, rate=0.1)
+    pictures = np.array([centred(drawing) for drawing in on_the_pad(test.images[:1000])])
+    assert network.accuracy(features(pictures), test.labels[:1000]) >= 0.95
 
 
 @pytest.mark.parametrize("shape", [(140, 140), (28, 28), (7, 300)])
