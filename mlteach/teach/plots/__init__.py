@@ -8,6 +8,7 @@ Every drawing function takes and returns an ``Axes``, gets all its data as argum
 """
 
 from mlteach.teach.plots.cache_lines import by_size, cache_step, column_walk
+from mlteach.teach.plots.cores import core_ceilings, serial_share
 from mlteach.teach.plots.descent import cost_surface, descent_path, stability_limit, step_size
 from mlteach.teach.plots.digits import (
     image_grid,
@@ -57,6 +58,7 @@ __all__ = [
     "chain_cycles",
     "column_walk",
     "confusion_matrix",
+    "core_ceilings",
     "cost_curve",
     "cost_surface",
     "descent_path",
@@ -83,6 +85,7 @@ __all__ = [
     "reading",
     "roofline",
     "rung_speeds",
+    "serial_share",
     "space_time",
     "speed_by_size",
     "speed_up",
