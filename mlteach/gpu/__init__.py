@@ -89,17 +89,19 @@ def _missing_numba(driver: Driver) -> str | None:
         return f"the CUDA toolkit is {toolkit} and the driver serves CUDA {served} at most: {install}"
     try:
         from numba import cuda
-        from numba.cuda.cudadrv import nvvm
-    except Exception as problem:  # whatever an import of mismatched packages may raise
-        numpy = _version("numpy")
-        return f"numba-cuda {found} does not work with NumPy {numpy} ({_first_line(problem)}): {install}"
-    try:
-        nvvm.NVVM()
-    except Exception as problem:
-        return f"there is no CUDA toolkit that compiles ({_first_line(problem)}): {install}"
-    if not cuda.is_available():
-        return f"numba-cuda {found} finds no usable GPU: run `mlteach doctor` for the cure, or {INSTEAD}"
-    return None
+
+        cuda.compile_ptx(_nothing, (), cc=driver.gpus[0].capability)
+        usable = cuda.is_available()
+    except Exception as problem:  # packages that do not fit each other may raise anything
+        here = f"numba-cuda {found}, CUDA toolkit {toolkit or 'unknown'} and NumPy {_version('numpy')}"
+        return f"{here} do not compile together ({_first_line(problem)}): {install}"
+    return (
+        None if usable else f"numba-cuda {found} finds no usable GPU: install the driver anew, or {INSTEAD}"
+    )
+
+
+def _nothing():
+    """The smallest kernel."""
 
 
 def _missing_cupy(driver: Driver) -> str | None:

@@ -24,8 +24,15 @@ def cublas(a, b, out):
 
 def _kernel(launch: Launch) -> Kernel:
     prepare = prepare_launch(launch)
-    single = (np.dtype("float32"),)
-    return rung(launch.function, run=run_by(prepare), device="gpu", dtypes=single, prepare=prepare)
+    rounded = None if launch.dtype == "float32" else np.dtype(launch.dtype)
+    return rung(
+        launch.function,
+        run=run_by(prepare),
+        device="gpu",
+        dtypes=(np.dtype("float32"),),
+        prepare=prepare,
+        rounds_to=rounded,
+    )
 
 
 _cublas = prepare_cupy(cublas)

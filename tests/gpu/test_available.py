@@ -86,9 +86,17 @@ def test_a_package_that_is_missing_or_does_not_fit(machine, found, versions, wor
 
 
 def test_packages_that_do_not_fit_each_other(machine, monkeypatch):
-    machine(H100, numba_cuda="0.30.4", numpy="2.5.0")
-    monkeypatch.setitem(sys.modules, "numba.cuda.cudadrv", None)
-    assert "numba-cuda 0.30.4 does not work with NumPy 2.5.0 (" in gpu.why_not()
+    machine(H100, numba_cuda="0.30.4", cuda_toolkit="13.0.2", numpy="2.5.0")
+    from numba import cuda
+
+    def compile_ptx(*_, **__):
+        raise AttributeError("module 'numpy' has no attribute 'row_stack'.\nMore")
+
+    monkeypatch.setattr(cuda, "compile_ptx", compile_ptx)
+    assert gpu.why_not() == (
+        "numba-cuda 0.30.4, CUDA toolkit 13.0.2 and NumPy 2.5.0 do not compile together "
+        "(module 'numpy' has no attribute 'row_stack'): run `pip install \"mlteach[gpu-cu13]\"`"
+    )
 
 
 def test_no_cupy(machine, monkeypatch):
