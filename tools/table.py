@@ -22,8 +22,9 @@ SIZE = 1024  # of the squares in the table
 
 
 def newest() -> dict:
-    """The recorded ladder with the latest date; among equals the last by name."""
-    records = [json.loads(path.read_text()) for path in sorted((ROOT / "results").glob("*.json"))]
+    """The recorded ladder of a CPU with the latest date; among equals the last by name."""
+    recorded = [json.loads(path.read_text()) for path in sorted((ROOT / "results").glob("*.json"))]
+    records = [record for record in recorded if any(map(_in_the_table, record["measurements"]))]
     if not records:
         sys.exit(
             "results/ holds no ladder: record one with  mlteach ladder --iteration --json results/NAME.json"
@@ -77,6 +78,10 @@ def main() -> None:
     for path, content in ((README, text.encode()), (PICTURE, draw(record))):
         with replacing(path) as file:
             file.write(content)
+
+
+def _in_the_table(measurement: dict) -> bool:
+    return measurement["shape"] == [SIZE] * 3 and "first_seconds" not in measurement
 
 
 def _approximate(measurement: Measurement | None) -> str:

@@ -74,6 +74,7 @@ def compare(
         scaled=turns.scaled,
         crowded=turns.crowded,
         notes=tuple(notes(tasks, turns)),
+        once=turns.once,
     )
 
 
@@ -175,4 +176,5 @@ def _time(task: Task, rounds: int) -> Measurement:
         threads=task.threads,
         seconds=statistics.median(turns.samples[name]),
         scaled=name in turns.scaled,
+        **turns.once[name],
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from mlteach.matmul import KERNELS
 from mlteach.measure.bench import ladder, time_iteration
 from mlteach.measure.machine import Machine
 from mlteach.measure.race import Table
@@ -26,7 +27,8 @@ def climb(
     shapes : sequence of tuple of int
         (m, k, n) of each product.
     dtype, threads
-        As in `mlteach.measure.bench.compare`; the iteration is timed in float64, as the talk computed it.
+        As in `mlteach.measure.bench.compare`; the iteration is timed in float64, as the talk computed it,
+        and in float32 for rungs that know nothing longer.
     iteration : bool
         Whether to time the iteration too, last.
     report : callable, optional
@@ -40,7 +42,10 @@ def climb(
     for shape in shapes:
         yield ladder(kernels, shape, dtype, threads, report)
     if iteration:
-        yield ladder(kernels, None, "float64", threads, report, time=time_iteration)
+        for number in ("float64", "float32"):
+            able = [name for name in kernels if _best(name) == number]
+            if able:
+                yield ladder(able, None, number, threads, report, time=time_iteration)
 
 
 def ladder_table(measurements: Sequence[Measurement], machine: Machine) -> Table:
@@ -54,28 +59,39 @@ def ladder_table(measurements: Sequence[Measurement], machine: Machine) -> Table
         Where they were taken, with its measured peak.
     """
     first = measurements[0]
-    numpy = next((one.seconds for one in measurements if one.kernel == "blas"), None)
+    on_gpu = any(one.first_seconds is not None for one in measurements)
+    library, best = ("cuBLAS", "cublas") if on_gpu else ("NumPy", "blas")
+    best_seconds = next((one.seconds for one in measurements if one.kernel == best), None)
     rows = []
     for one in measurements:
-        peak = machine.peak[one.dtype].at(one.threads) if machine.peak else None
+        peak = machine.peak[one.dtype].at(one.threads) if machine.peak and not on_gpu else None
         rows.append(
             (
                 one.kernel,
                 ("≈ " if one.scaled else "") + seconds_text(one.seconds),
                 number_text(one.gflops),
                 number_text(first.seconds / one.seconds),
-                _percent(numpy and numpy / one.seconds),
+                _percent(best_seconds and best_seconds / one.seconds),
                 _percent(peak and one.gflops / peak),
                 str(one.threads),
             )
         )
-    headings = ("rung", "time", "GFLOP/s", f"x {first.kernel}", "% of NumPy", "% of peak", "threads")
+    headings = ("rung", "time", "GFLOP/s", f"x {first.kernel}", f"% of {library}", "% of peak", "threads")
     m, k, n = first.shape
     work = (
         f"{m} x {k} times {k} x {n}" if first.workload == "product" else f"The talk's iteration, {m} images"
     )
     note = "≈ timed on the first rows and scaled." if any(one.scaled for one in measurements) else ""
     return Table(headings, tuple(rows), tuple(filter(None, (f"{work}, {first.dtype}.", note))))
+
+
+def _best(name: str) -> str:
+    """The longest dtype that a rung computes in; float64 for one that cannot be imported, to say so later."""
+    try:
+        dtypes = KERNELS[name].dtypes
+    except ImportError:
+        return "float64"
+    return max(dtypes, key=lambda dtype: dtype.itemsize).name
 
 
 def _percent(share: float | None) -> str:

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
+from mlteach.gpu import driver
 from mlteach.matmul import usable_cores
 from mlteach.measure import probe
 from mlteach.measure.units import bytes_text
 from mlteach.measure.weakness import old_kernels, weaknesses
 
-PACKAGES = ("mlteach", "numpy", "numba", "llvmlite", "matplotlib", "jupyterlab", "ipywidgets")
+PACKAGES = ("mlteach", "numpy", "numba", "numba-cuda", "llvmlite", "matplotlib", "jupyterlab", "ipywidgets")
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ class Machine:
         measured.
     bandwidth : Ceiling or None
         The memory's limit in GB/s; None unless measured.
+    gpu : str or None
+        The first NVIDIA GPU, its compute capability, and the newest CUDA that its driver serves.
     """
 
     name: str | None
@@ -110,6 +113,7 @@ class Machine:
     blas: Blas | None
     peak: dict[str, Ceiling] | None = None
     bandwidth: Ceiling | None = None
+    gpu: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The description as JSON can hold it."""
@@ -134,7 +138,7 @@ class Machine:
         parts += [
             f"{bytes_text(size)} {level}" for level, size in self.caches.items() if size and level != "L1d"
         ]
-        return ", ".join([*parts, self.system, f"Python {self.python}"])
+        return ", ".join([*parts, *filter(None, [self.gpu]), self.system, f"Python {self.python}"])
 
 
 def describe(measure: bool = False) -> Machine:
@@ -166,6 +170,7 @@ def describe(measure: bool = False) -> Machine:
         blas=blas(),
         peak=ceilings and ceilings[0],
         bandwidth=ceilings and ceilings[1],
+        gpu=gpu(),
     )
 
 
@@ -192,6 +197,15 @@ def blas() -> Blas | None:
         weakened=bool(found),
         reasons=tuple(weakness.message for weakness in found),
     )
+
+
+@probe.or_unknown
+def gpu() -> str | None:
+    """The first NVIDIA GPU as the driver tells; None where there is none."""
+    found = driver.find()
+    first = found.gpus[0]
+    capability, cuda = (".".join(map(str, version)) for version in (first.capability, found.cuda))
+    return f"{first.name} (compute capability {capability}, driver for CUDA {cuda})"
 
 
 def version(package: str) -> str | None:

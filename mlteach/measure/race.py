@@ -3,7 +3,7 @@
 import html
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlteach.measure.records import Measurement
 from mlteach.measure.units import listing, number_text, seconds_text
@@ -91,6 +91,8 @@ class Race:
         Whether other programs used cores that the kernels needed.
     notes : tuple of str
         What the reader should know about the race, in sentences.
+    once : dict of str to dict
+        What each kernel paid once and was not timed, for the fields of a `Measurement`.
     """
 
     shape: tuple[int, int, int]
@@ -100,6 +102,7 @@ class Race:
     scaled: frozenset[str] = frozenset()
     crowded: bool = False
     notes: tuple[str, ...] = ()
+    once: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -121,7 +124,14 @@ class Race:
         """The race as measurements, for the journal or a file."""
         return [
             Measurement(
-                name, "product", self.shape, self.dtype, self.threads[name], seconds, name in self.scaled
+                name,
+                "product",
+                self.shape,
+                self.dtype,
+                self.threads[name],
+                seconds,
+                name in self.scaled,
+                **self.once.get(name, {}),
             )
             for name, seconds in self.seconds.items()
         ]

@@ -15,6 +15,7 @@ from typing import Any
 FORMAT = 1
 PRODUCTS = {"product": 1, "iteration": 3}  # matrix products in a workload: the talk's iteration has three
 DTYPES = ("float32", "float64")
+ONCE = ("first_seconds", "transfer_seconds")  # fields that only a GPU's measurements have
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Measurement:
         The median of the samples, for the whole workload.
     scaled : bool
         Whether only the first rows were timed and the rest is extrapolated.
+    first_seconds, transfer_seconds : float or None
+        On a GPU, what is paid once and not timed: a first small product, which compiles, and the way of the
+        matrices there and back.
     """
 
     kernel: str
@@ -46,6 +50,8 @@ class Measurement:
     threads: int
     seconds: float
     scaled: bool = False
+    first_seconds: float | None = None
+    transfer_seconds: float | None = None
 
     @property
     def flops(self) -> int:
@@ -63,8 +69,9 @@ class Measurement:
         return (self.kernel, self.workload, self.shape, self.dtype, self.threads)
 
     def as_dict(self) -> dict[str, Any]:
-        """The measurement as JSON can hold it."""
-        return {**dataclasses.asdict(self), "shape": list(self.shape)}
+        """The measurement as JSON can hold it, without what is unknown."""
+        known = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        return {**known, "shape": list(self.shape)}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "Measurement":
@@ -85,6 +92,7 @@ class Measurement:
                 threads=int(record["threads"]),
                 seconds=float(record["seconds"]),
                 scaled=bool(record.get("scaled", False)),
+                **{name: float(record[name]) for name in ONCE if record.get(name) is not None},
             )
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as problem:
             raise ValueError(f"{record!r} is not a measurement: {problem!r}") from None

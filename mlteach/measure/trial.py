@@ -16,8 +16,9 @@ What was chosen, and why:
 import math
 import operator
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -109,6 +110,57 @@ def _dtype_name(dtype) -> str:
         return str(dtype)
 
 
+Call = tuple[np.ndarray, np.ndarray, np.ndarray]  # a, b and out of a product
+
+
+def operands(task: Task, m: int, k: int, n: int) -> list[Call]:
+    """Make the (a, b, out) of each product in the workload, for its first m rows."""
+    random = np.random.default_rng(SEED)
+    dtype = np.dtype(task.dtype)
+
+    def numbers(*shape):
+        filled = random.random(shape, dtype)
+        filled += dtype.type(0.5)
+        return filled
+
+    a, b = numbers(m, k), numbers(k, n)
+    scores = np.empty((m, n), dtype)
+    if task.workload == "product":
+        return [(a, b, scores)]
+    forward = (a, b, scores)
+    back = (a.T, numbers(m, n), np.empty((k, n), dtype))
+    return [forward, forward, back]
+
+
+def check_answers(kernel: Kernel, calls: Sequence[Call]) -> None:
+    """Compare with NumPy in float64; all inputs are positive, so k roundings bound the relative error.
+
+    Raises
+    ------
+    ValueError
+        Where a product is wrong.
+    """
+    for a, b, out in calls[::2]:
+        m, k = a.shape
+        count = min(m, max(2, CHECKED // b.size))
+        rows = np.unique(np.linspace(0, m - 1, count).astype(np.intp))
+        expected = np.einsum("ij,jk->ik", a[rows], b, dtype=np.float64, casting="safe")
+        error = np.abs(out[rows] - expected) / expected
+        if not (error <= _bound(kernel, k, out.dtype)).all():
+            i, j = np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), error.shape)
+            raise ValueError(
+                f"kernel {kernel.name!r} is wrong, so there is nothing to time: row {rows[i]}, "
+                f"column {j} of {a.shape} times {b.shape} is {out[rows[i], j]:.8g}, "
+                f"expected {expected[i, j]:.8g}"
+            )
+
+
+def _bound(kernel: Kernel, k: int, dtype: np.dtype) -> float:
+    """The relative error of a sum of k positive products, with the two factors rounded before if need be."""
+    rounded = np.finfo(kernel.rounds_to).eps if kernel.rounds_to else 0.0
+    return k * float(np.finfo(dtype).eps) + float(rounded)
+
+
 class Trial:
     """A task made ready.
 
@@ -118,14 +170,18 @@ class Trial:
         Whether a sample times the first rows only.
     rounds : int
         How many samples fit the budget, 1 at least.
+    once : dict of str to float
+        What is paid once and not timed, for the fields of a `Measurement`: nothing on a CPU.
     """
+
+    once: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, task: Task):
         self.task = task
-        self._calls = self._prepare(*(min(size, 8) for size in task.shape))  # compile on a small product
+        self._calls = operands(task, *(min(size, 8) for size in task.shape))  # compile on a small product
         self._run()
         self._choose_rows()
-        self._check()
+        check_answers(task.kernel, self._calls)
         self.scaled = self._rows < task.shape[0]
         self._loops = max(1, math.ceil(SAMPLE / max(self._seconds, TICK)))
         cost = self._loops * self._seconds + (self._seconds if self._seconds < WARM else 0)
@@ -140,24 +196,6 @@ class Trial:
             self._run()
         return self._whole((clock() - start) / self._loops)
 
-    def _prepare(self, m: int, k: int, n: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Make the (a, b, out) of each product in the workload, for its first m rows."""
-        random = np.random.default_rng(SEED)
-        dtype = np.dtype(self.task.dtype)
-
-        def numbers(*shape):
-            filled = random.random(shape, dtype)
-            filled += dtype.type(0.5)
-            return filled
-
-        a, b = numbers(m, k), numbers(k, n)
-        scores = np.empty((m, n), dtype)
-        if self.task.workload == "product":
-            return [(a, b, scores)]
-        forward = (a, b, scores)
-        back = (a.T, numbers(m, n), np.empty((k, n), dtype))
-        return [forward, forward, back]
-
     def _run(self) -> None:
         run, threads = self.task.kernel.run, self.task.threads
         for a, b, out in self._calls:
@@ -165,7 +203,7 @@ class Trial:
 
     def _time_rows(self, rows: int) -> float:
         """Seconds of the workload on its first rows, the better of two where that costs little."""
-        self._calls = self._prepare(rows, *self.task.shape[1:])
+        self._calls = operands(self.task, rows, *self.task.shape[1:])
         tries: list[float] = []
         while len(tries) < 2 and sum(tries) < WARM:
             start = clock()
@@ -197,19 +235,3 @@ class Trial:
             return seconds * self.task.shape[0] / self._rows
         a_row = max(seconds - self._few_seconds, 0.0) / (self._rows - self._few)
         return seconds + missing * a_row
-
-    def _check(self) -> None:
-        """Compare with NumPy in float64; all inputs are positive, so k roundings bound the relative error."""
-        for a, b, out in self._calls[::2]:
-            m, k = a.shape
-            count = min(m, max(2, CHECKED // b.size))
-            rows = np.unique(np.linspace(0, m - 1, count).astype(np.intp))
-            expected = np.einsum("ij,jk->ik", a[rows], b, dtype=np.float64, casting="safe")
-            error = np.abs(out[rows] - expected) / expected
-            if not (error <= k * np.finfo(out.dtype).eps).all():
-                i, j = np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), error.shape)
-                raise ValueError(
-                    f"kernel {self.task.kernel.name!r} is wrong, so there is nothing to time: row {rows[i]}, "
-                    f"column {j} of {a.shape} times {b.shape} is {out[rows[i], j]:.8g}, "
-                    f"expected {expected[i, j]:.8g}"
-                )

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from mlteach.matmul import KERNELS, Kernel, usable_cores
 from mlteach.measure import probe
+from mlteach.measure.device_trial import DeviceTrial, make_trial
 from mlteach.measure.machine import Machine, blas, describe
 from mlteach.measure.race import BUSY, unrest
 from mlteach.measure.trial import Task, Trial
@@ -47,12 +48,15 @@ class Turns:
         How many cores other programs used meanwhile; 0 where unknown.
     crowded : bool
         Whether that was more than the kernels left over.
+    once : dict of str to dict
+        What each kernel paid once and was not timed, see `Trial`.
     """
 
     samples: dict[str, tuple[float, ...]]
     scaled: frozenset[str]
     others: float
     crowded: bool
+    once: dict[str, Mapping[str, float]]
 
 
 def race(tasks: Sequence[Task], rounds: int) -> Turns:
@@ -69,7 +73,7 @@ def race(tasks: Sequence[Task], rounds: int) -> Turns:
     return min(attempts, key=lambda attempt: (attempt.crowded, unrest(attempt.samples)))
 
 
-def _take_turns(trials: Mapping[str, Trial | RemoteTrial], rounds: int, room: float) -> Turns:
+def _take_turns(trials: Mapping[str, Trial | DeviceTrial | RemoteTrial], rounds: int, room: float) -> Turns:
     """Take samples in turns, each round beginning one kernel later; one whose budget is used sits out."""
     names = list(trials)
     samples: dict[str, list[float]] = {name: [] for name in names}
@@ -85,11 +89,12 @@ def _take_turns(trials: Mapping[str, Trial | RemoteTrial], rounds: int, room: fl
         scaled=frozenset(name for name, trial in trials.items() if trial.scaled),
         others=others,
         crowded=others > room,
+        once={name: trial.once for name, trial in trials.items()},
     )
 
 
 @contextlib.contextmanager
-def _ready(tasks: Sequence[Task]) -> Iterator[dict[str, Trial | RemoteTrial]]:
+def _ready(tasks: Sequence[Task]) -> Iterator[dict[str, Trial | DeviceTrial | RemoteTrial]]:
     """Make tasks ready in this process, or in processes of their own, as the module's docstring says."""
     names = [task.kernel.name for task in tasks]
     strangers = [name for name, task in zip(names, tasks, strict=True) if not _is_rung(task.kernel)]
@@ -115,7 +120,7 @@ def _ready(tasks: Sequence[Task]) -> Iterator[dict[str, Trial | RemoteTrial]]:
         if workers:
             yield {name: worker.trial(task) for name, worker, task in zip(names, workers, tasks, strict=True)}
         else:
-            yield {name: Trial(task) for name, task in zip(names, tasks, strict=True)}
+            yield {name: make_trial(task) for name, task in zip(names, tasks, strict=True)}
 
 
 def _is_rung(kernel: Kernel) -> bool:

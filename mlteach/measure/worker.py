@@ -26,6 +26,7 @@ import time
 from typing import Any
 
 from mlteach.errors import GpuUnavailable
+from mlteach.measure.device_trial import DeviceTrial, make_trial
 from mlteach.measure.machine import Machine, describe
 from mlteach.measure.trial import Task, Trial, make_task
 from mlteach.measure.weakness import clean_environment
@@ -126,6 +127,7 @@ class RemoteTrial:
     number: int
     scaled: bool
     rounds: int
+    once: dict[str, float]
 
     def sample(self) -> float:
         """Time the workload once more, in seconds for the whole of it."""
@@ -148,7 +150,7 @@ def _serve() -> None:
     os.dup2(2, 1)  # whatever a library prints must not mix with the answers
     requests: queue.SimpleQueue = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
-    trials: list[Trial] = []
+    trials: list[Trial | DeviceTrial] = []
     while True:
         request, argument = requests.get()
         try:
@@ -167,13 +169,15 @@ def _listen(requests: queue.SimpleQueue) -> None:
     os._exit(0)
 
 
-def _answer(request: str, argument: Any, trials: list[Trial]) -> Any:
+def _answer(request: str, argument: Any, trials: list[Trial | DeviceTrial]) -> Any:
     if request == "describe":
         return describe(argument).as_dict()
     if request == "sample":
         return trials[argument].sample()
-    trials.append(Trial(make_task(**argument)))
-    return {"number": len(trials) - 1, "scaled": trials[-1].scaled, "rounds": trials[-1].rounds}
+    made = make_trial(make_task(**argument))
+    trials.append(made)
+    about = {"scaled": made.scaled, "rounds": made.rounds, "once": dict(made.once)}
+    return {"number": len(trials) - 1, **about}
 
 
 if __name__ == "__main__":
