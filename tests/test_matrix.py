@@ -267,11 +267,10 @@ def test_using_belongs_to_its_thread():
     assert seen == []
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", [name for name in KERNELS if KERNELS[name].device != "gpu"])
 def test_every_cpu_rung_multiplies_matrices(name):
-    if KERNELS[name].device != "gpu":
-        with using(name):
-            same(M @ N.t, [[-2, 3], [-2, 10.5]])
+    with using(name):
+        same(M @ N.t, [[-2, 3], [-2, 10.5]])
 
 
 # Errors

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import cuda, float32, int32
+from numba import cuda, float32, int32, uint8
 
 from mlteach.gpu.intrinsics import load4
 from mlteach.gpu.launch import jit_for
@@ -30,7 +30,7 @@ SCALE, SHIFT = float32(1 / 255), float32(0.5)
 @cuda.jit(device=True, inline="always")
 def feature(word, e):
     """Return pixel e of a word as the feature that the talk makes of it."""
-    return float32(word >> (8 * e) & 255) * SCALE + SHIFT
+    return float32(uint8(word >> (8 * e))) * SCALE + SHIFT
 
 
 @cuda.jit(device=True, inline="always")

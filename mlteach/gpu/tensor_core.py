@@ -11,7 +11,7 @@ from mlteach.gpu.intrinsics import copy16, wait_copies
 from mlteach.gpu.launch import Launch, jit_for
 from mlteach.gpu.warp_matrices import load_matrices, load_transposed, multiply_add
 
-BM, BN, BK = 128, 128, 32  # both buffers of both tiles take 37 KB of the 48 that a block may declare
+BM, BN, BK = 128, 128, 32  # both buffers of both tiles take 35 KB of the 48 that a block may declare
 WM, WN = 64, 32  # cells of a warp: 64 sums a lane, half of the registers that two blocks leave it
 ROWS, COLUMNS = WM // 16, WN // 8  # of 16 x 8 tiles in the cells of a warp
 ACROSS = BN // WN  # warps side by side

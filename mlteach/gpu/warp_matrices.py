@@ -75,10 +75,13 @@ def multiply_add(typing, a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
 
 
 def _together(gpu, name: str, share, work) -> tuple:
-    """Let the first lane that goes on do the work of its warp, and every lane take its part."""
+    """Let the first lane that goes on do the work of its warp, and every lane take its part.
+
+    Lanes that never come are a divergent barrier, which `exchange` reports; their share is that of the first.
+    """
     warp = gpu.exchange(share, FULL, name)
     if "parts" not in warp:
-        warp["parts"] = work([warp[lane] for lane in range(gpu.warpsize)])
+        warp["parts"] = work([warp.get(lane, share) for lane in range(gpu.warpsize)])
     return warp["parts"][gpu.laneid]
 
 
