@@ -59,30 +59,45 @@ def ladder_table(measurements: Sequence[Measurement], machine: Machine) -> Table
         Where they were taken, with its measured peak.
     """
     first = measurements[0]
-    on_gpu = any(one.first_seconds is not None for one in measurements)
+    on_gpu = any(one.transfer_seconds is not None for one in measurements)
     library, best = ("cuBLAS", "cublas") if on_gpu else ("NumPy", "blas")
     best_seconds = next((one.seconds for one in measurements if one.kernel == best), None)
-    rows = []
-    for one in measurements:
-        peak = machine.peak[one.dtype].at(one.threads) if machine.peak and not on_gpu else None
-        rows.append(
-            (
-                one.kernel,
-                ("≈ " if one.scaled else "") + seconds_text(one.seconds),
-                number_text(one.gflops),
-                number_text(first.seconds / one.seconds),
-                _percent(best_seconds and best_seconds / one.seconds),
-                _percent(peak and one.gflops / peak),
-                str(one.threads),
-            )
+    rows = [
+        (
+            one.kernel,
+            ("≈ " if one.scaled else "") + seconds_text(one.seconds),
+            number_text(one.gflops),
+            number_text(first.seconds / one.seconds),
+            _percent(best_seconds and best_seconds / one.seconds),
+            *(_paid_once(one) if on_gpu else _share_of_peak(one, machine)),
         )
-    headings = ("rung", "time", "GFLOP/s", f"x {first.kernel}", f"% of {library}", "% of peak", "threads")
+        for one in measurements
+    ]
+    last = ("there and back", "first call") if on_gpu else ("% of peak", "threads")
+    headings = ("rung", "time", "GFLOP/s", f"x {first.kernel}", f"% of {library}", *last)
     m, k, n = first.shape
     work = (
         f"{m} x {k} times {k} x {n}" if first.workload == "product" else f"The talk's iteration, {m} images"
     )
-    note = "≈ timed on the first rows and scaled." if any(one.scaled for one in measurements) else ""
-    return Table(headings, tuple(rows), tuple(filter(None, (f"{work}, {first.dtype}.", note))))
+    notes = (
+        f"{work}, {first.dtype}.",
+        "≈ timed on the first rows and scaled." if any(one.scaled for one in measurements) else "",
+        "The time is the GPU's own; copying there and back, and the first call, come once." if on_gpu else "",
+    )
+    return Table(headings, tuple(rows), tuple(filter(None, notes)))
+
+
+def _share_of_peak(one: Measurement, machine: Machine) -> tuple[str, str]:
+    """The last cells of a rung on a CPU: how near it comes to the processor's limit, on how many threads."""
+    peak = machine.peak[one.dtype].at(one.threads) if machine.peak else None
+    return _percent(peak and one.gflops / peak), str(one.threads)
+
+
+def _paid_once(one: Measurement) -> tuple[str, str]:
+    """The last cells of a rung on a GPU: what copying its matrices and its first call took."""
+    both = (one.transfer_seconds, one.first_seconds)
+    transfer, first = ("" if seconds is None else seconds_text(seconds) for seconds in both)
+    return transfer, first
 
 
 def _best(name: str) -> str:

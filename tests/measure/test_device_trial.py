@@ -149,8 +149,10 @@ def test_the_table_of_a_gpu_compares_with_cublas(gpu):
     ]
     here = machine.describe()
     lines = str(climb.ladder_table(measured, here)).splitlines()
-    assert "% of cuBLAS" in lines[0]
-    assert lines[1].split()[-2:] == ["25", "1"]  # no share of the CPU's peak
+    assert lines[0].split("  ")[0] == "rung"
+    assert "% of cuBLAS  there and back  first call" in lines[0]
+    assert lines[1].split()[-5:] == ["25", "3", "s", "3", "s"]
+    assert lines[-1].startswith("The time is the GPU's own")
 
 
 def test_the_gpu_is_part_of_the_machine(monkeypatch):
