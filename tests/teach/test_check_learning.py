@@ -93,8 +93,7 @@ def grown(matrix, keep):
 
 RIGHT_FILTERS = [
     lambda matrix, keep: matrix.filter_rows(keep),
-    lambda matrix, keep: matrix.to_array()[[keep(row) for row in matrix.to_array()]],
-    lambda matrix, keep: [row for row in matrix.to_array().tolist() if keep(row)],
+    lambda matrix, keep: Matrix(matrix.to_array()[[keep(row) for row in matrix.to_array()]]),
     filtered,
     grown,
 ]
@@ -123,7 +122,9 @@ WRONG_FILTERS = [
         lambda matrix, keep: [i for i in range(matrix.rows) if keep(i)],
         "keep(row) takes the 2 numbers of a row, not an int",
     ),
-    (lambda matrix, keep: matrix.filter_rows(keep).to_array() * 1.5, "expected"),
+    (lambda matrix, keep: matrix.filter_rows(keep).scale(1.5), "rows [0] kept: expected"),
+    (lambda matrix, keep: matrix.filter_rows(keep).to_array(), "expected a Matrix, came an array"),
+    (lambda matrix, keep: [row for row in matrix.to_array().tolist() if keep(row)], "came a list"),
     (lambda matrix, keep: keep, "came a function"),
 ]
 

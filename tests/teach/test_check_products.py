@@ -330,11 +330,11 @@ def through_lists(row, b):
 
 
 RIGHT_ROWS = [
-    lambda row, b: row @ b,
-    lambda row, b: b.T @ row,
     lambda row, b: (row[:, None] * b).sum(axis=0),
+    lambda row, b: np.multiply(row[:, None], b, out=np.empty(b.shape)).sum(axis=0),
     lambda row, b: np.einsum("p,pj->j", row, b),
-    lambda row, b: [row @ column for column in b.T],
+    lambda row, b: np.add.reduce(b.T * row, axis=1),
+    lambda row, b: [(row * column).sum() for column in b.T],
     lambda row, b: functools.reduce(
         np.add, (x * line for x, line in zip(row, b, strict=True)), np.zeros(b.shape[1])
     ),
@@ -355,6 +355,14 @@ WRONG_ROWS = [
     (every_element, "expected NumPy to do the inner loop, but Python took 2400 elements one by one"),
     (column_sums, "expected NumPy to do the inner loop, but Python took 1200 elements one by one"),
     (through_lists, "expected NumPy to do the inner loop"),
+    (lambda row, b: row @ b, "(30,) times (30, 40): expected no @: multiply with *"),
+    (lambda row, b: b.T @ row, "expected no @"),
+    (lambda row, b: [row @ column for column in b.T], "expected no @"),
+    (np.matmul, "expected no @"),
+    (np.dot, "expected no dot"),
+    (lambda row, b: row.dot(b), "expected no dot"),
+    (lambda row, b: np.inner(row, b.T), "expected no inner"),
+    (lambda row, b: np.tensordot(row, b, 1), "expected no tensordot"),
 ]
 
 

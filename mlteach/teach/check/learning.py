@@ -113,7 +113,15 @@ def _filter(numbers: np.ndarray, kept: list[int], label: str = "") -> Case:
             raise TypeError(f"keep(row) takes the {numbers.shape[1]} numbers of a row, not {kind(row)}")
         return tuple(values.ravel().tolist()) in wanted
 
-    return Case(label, {"matrix": Matrix(numbers), "keep": keep}, close_to(numbers[kept]))
+    close = close_to(numbers[kept])
+
+    def judge(answer):
+        if not isinstance(answer, Matrix):
+            came = "an array" if isinstance(answer, np.ndarray) else kind(answer)
+            raise Wrong(f"expected a Matrix, came {came}")
+        close(answer)
+
+    return Case(label, {"matrix": Matrix(numbers), "keep": keep}, judge)
 
 
 def _softmaxes():

@@ -1,6 +1,7 @@
 """Checkers of products in NumPy."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def row_times_matrix(fn) -> Report:
     ----------
     fn : callable
         ``fn(row, b) -> (n,)`` for row (k,) and b (k, n), float64. It may loop over rows, but not over the
-        elements of b.
+        elements of b, and it must not ask for a matrix product.
     """
     return examine(fn, _row_products(), "rows times matrices, sizes 0 to 40")
 
@@ -107,42 +108,71 @@ def _row_product(row: np.ndarray, b: np.ndarray) -> Case:
 
 def _without_loop(row: np.ndarray, b: np.ndarray) -> Case:
     case = _row_product(row, b)
-    reads, most = [0], sum(b.shape)
+    seen, most = _Seen(), sum(b.shape)
 
     def judge(answer):
-        if reads[0] > most:
+        if seen.reads > most:
             raise Wrong(
-                f"expected NumPy to do the inner loop, but Python took {reads[0]} elements one by one"
+                f"expected NumPy to do the inner loop, but Python took {seen.reads} elements one by one"
             )
+        if seen.product:
+            raise Wrong(f"expected no {seen.product}: multiply with * and add up what comes")
         case.judge(answer)
 
-    arguments = {name: _counting(array, reads) for name, array in case.arguments.items()}
-    return Case(case.label, arguments, judge)
+    return Case(case.label, {name: seen.watched(array) for name, array in case.arguments.items()}, judge)
 
 
-class _Counting(np.ndarray):
-    """An array that counts how many elements Python takes out of it one by one."""
+@dataclass
+class _Seen:
+    """What was done with the arrays of a call: elements taken one by one, and the product asked for."""
 
-    reads = None
+    reads: int = 0
+    product: str = ""
+
+    def watched(self, array: np.ndarray) -> np.ndarray:
+        view = array.view(_Watched)
+        view.seen = self
+        return view
+
+
+class _Watched(np.ndarray):
+    """An array that reports to a `_Seen`, as do the arrays that are made of it."""
+
+    seen = _Seen()
 
     def __array_finalize__(self, source):
-        self.reads = getattr(source, "reads", None) or [0]
+        self.seen = getattr(source, "seen", None) or _Seen()
 
     def __getitem__(self, index):
         value = super().__getitem__(index)
-        self.reads[0] += not isinstance(value, np.ndarray)
+        self.seen.reads += not isinstance(value, np.ndarray)
         return value
 
     def item(self, *index):
-        self.reads[0] += 1
+        self.seen.reads += 1
         return super().item(*index)
 
     def tolist(self):
-        self.reads[0] += self.size
+        self.seen.reads += self.size
         return super().tolist()
 
+    def dot(self, *args, **options):
+        self.seen.product = "dot"
+        return super().dot(*args, **options)
 
-def _counting(array: np.ndarray, reads: list[int]) -> np.ndarray:
-    view = array.view(_Counting)
-    view.reads = reads
-    return view
+    def __array_function__(self, function, types, args, options):
+        if function in (np.dot, np.inner, np.vdot, np.tensordot):
+            self.seen.product = function.__name__
+        return super().__array_function__(function, types, args, options)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        if ufunc.__name__ in ("matmul", "vecdot", "matvec", "vecmat"):
+            self.seen.product = "@" if ufunc is np.matmul else ufunc.__name__
+        if "out" in options:
+            options["out"] = tuple(map(_plain, options["out"]))
+        result = getattr(ufunc, method)(*map(_plain, inputs), **options)
+        return self.seen.watched(result) if isinstance(result, np.ndarray) else result
+
+
+def _plain(value):
+    return value.view(np.ndarray) if isinstance(value, _Watched) else value
