@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -31,9 +32,11 @@ class NumbaDevice:
         """Make an array on the GPU."""
         return self._cuda.device_array(shape, dtype)
 
-    def launch(self, function, grid, block, *arguments, shared_bytes: int = 0) -> None:
-        """Start a kernel, without waiting for it."""
-        function[grid, block, 0, shared_bytes](*arguments)
+    def configure(self, function, grid, block, shared_bytes: int = 0) -> Callable:
+        """Return what starts a kernel with so many blocks and threads, and does not wait for it."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a small grid leaves the GPU idle, and is no mistake
+            return function[grid, block, 0, shared_bytes]
 
     def download(self, array) -> np.ndarray:
         """Wait for the GPU and copy an array back."""
@@ -127,12 +130,9 @@ def prepare_launch(launch: Launch) -> Callable[[np.ndarray, np.ndarray], Product
         require(launch.capability)
         a, b = launch.operands(a, b)
         grid = launch.grid(a.shape[0], b.shape[1])
-
-        def start(*arrays):
-            device.launch(launch.function, grid, launch.block, *arrays, shared_bytes=launch.shared_bytes)
-
         with explained():
             device = NumbaDevice()
+            start = device.configure(launch.function, grid, launch.block, launch.shared_bytes)
             return Product(device, start, a, b, np.float32)
 
     return prepare

@@ -55,6 +55,9 @@ class TalkStep:
             self._blocks = min(blocks, -(-len(pixels) // IMAGES))
             self._partial = self._device.empty((self._blocks, PIXELS + 1, CLASSES), np.float32)
             self._right = self._device.empty((self._blocks, IMAGES), np.int32)
+            self._sweep = self._device.configure(sweep, self._blocks, THREADS)
+            grid, block = -(-(PIXELS + 1) * CLASSES // ADDED), (ADDED, min(GROUPS, self._blocks))
+            self._update = self._device.configure(update, grid, block)
         self._count, self._rate = len(pixels), rate
         self.seconds: float | None = None
 
@@ -92,10 +95,9 @@ class TalkStep:
             return device.download(found) / self._count, device.download(weights)
 
     def _step(self, weights, found, iteration: int) -> None:
-        launch, shared = self._device.launch, (self._partial, self._right)
-        launch(sweep, self._blocks, THREADS, self._words, self._labels, weights, *shared)
-        grid, block = -(-(PIXELS + 1) * CLASSES // ADDED), (ADDED, min(GROUPS, self._blocks))
-        launch(update, grid, block, *shared, weights, self._rate / self._count, found, iteration)
+        self._sweep(self._words, self._labels, weights, self._partial, self._right)
+        rate = self._rate / self._count
+        self._update(self._partial, self._right, weights, rate, found, iteration)
 
 
 def _pixels(images) -> np.ndarray:

@@ -18,8 +18,11 @@ class SimtDevice:
     def empty(self, shape, dtype):
         return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else -1, dtype)
 
-    def launch(self, function, grid, block, *arguments, shared_bytes=0):
-        self.traces.append(simt.run(function, grid, block, *arguments, shared_bytes=shared_bytes))
+    def configure(self, function, grid, block, shared_bytes=0):
+        def start(*arguments):
+            self.traces.append(simt.run(function, grid, block, *arguments, shared_bytes=shared_bytes))
+
+        return start
 
     def download(self, array):
         return array.copy()

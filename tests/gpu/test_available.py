@@ -227,7 +227,7 @@ def test_what_cuda_raises_is_said_in_a_sentence(simulated_gpu, monkeypatch, prob
     def fail(*_, **__):
         raise problem
 
-    monkeypatch.setattr(SimtDevice, "launch", fail)
+    monkeypatch.setattr(SimtDevice, "configure", fail)
     with pytest.raises(kind, match=words):
         matmul(np.ones((2, 2), "f4"), np.ones((2, 2), "f4"), kernel="cuda_naive")
 
