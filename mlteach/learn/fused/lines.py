@@ -1,11 +1,12 @@
 """The images as the fused step reads them: lines of pixels, and only those with ink.
 
 The images are put in an order in which neighbours have their ink in the same places, and cut into *chunks* of
-as many as a vector has lanes. A *line* holds one pixel of each image of a chunk; a line without ink is left
-out. A *block* of chunks fits the caches: it is read once chunk by chunk, for the scores, and once place by
-place, for the gradient.
+`IMAGES`. A chunk is a pile of lines, each with a few neighbouring pixels of all its images; a line without
+ink is left out. A *block* of chunks fits the caches: it is read once chunk by chunk, for the scores, and once
+place by place, for the gradient.
 
-A line's *place* says which row of theta it meets: 0 is the column of ones, and 1 to 784 are the pixels.
+The *place* of a line says which rows of theta it meets: `DEPTH` of them, from ``DEPTH * place`` on. Row 0 is
+for the column of ones, the next 784 for the pixels.
 """
 
 from dataclasses import dataclass
@@ -13,17 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit, prange
 
-from mlteach.learn.fused.micro import CHUNK_BITS, IMAGES
+from mlteach.learn.fused.micro import CHUNK_BITS, DEPTH, IMAGES, LINE
 from mlteach.matmul.team import together
 
 PIXELS, SIDE = 784, 28
-PLACES = 1 + PIXELS
+ROWS = 1 + PIXELS
+PLACES = -(-ROWS // DEPTH)
 BLOCK = 512  # images of a block: the errors of twelve classes, 24 KB, stay in the first-level cache
 CHUNKS = BLOCK // IMAGES
 LINE_BITS = 32 - CHUNK_BITS
+SLACK = 1 << 16  # bytes after the last line, for a prefetch that rounds up
 CELL = 4  # pixels of a side of the squares in which ink is compared
 CELLS = (SIDE // CELL) ** 2
-SLACK = 4096  # bytes after the last line that a prefetch may name
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Lines:
     ----------
     order : ndarray of int64, shape (N,)
         Which image is the first, the second, and so on.
-    lines : ndarray of uint8, shape (lines, IMAGES)
+    labels : ndarray of int32, shape (blocks * CHUNKS, IMAGES)
+        The label of each image in this order, -1 where there is none.
+    lines : ndarray of uint8, shape (more than lines, LINE)
         Chunk after chunk. Missing images of the last chunk are blank, also in the column of ones.
     places : ndarray of uint16, shape (lines,)
         The place of each line; they rise within a chunk.
@@ -45,21 +49,19 @@ class Lines:
         and in the upper bits that of its chunk.
     bounds : ndarray of int64, shape (blocks, PLACES + 1)
         Where the entries of each place begin, and end.
-    labels : ndarray of int32, shape (blocks * CHUNKS, IMAGES)
-        The label of each image, -1 where there is none.
     """
 
     order: np.ndarray
+    labels: np.ndarray
     lines: np.ndarray
     places: np.ndarray
     first: np.ndarray
     entries: np.ndarray
     bounds: np.ndarray
-    labels: np.ndarray
 
     @property
     def visited(self) -> float:
-        """Which share of all lines is stored, the column of ones included."""
+        """The share of all lines that are here."""
         chunks = -(-len(self.order) // IMAGES)
         return len(self.places) / (chunks * PLACES)
 
@@ -76,28 +78,34 @@ def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: boo
     dense : bool
         Whether to keep the order of the images, and the lines without ink.
     """
-    count = len(images)
-    blocks = -(-count // BLOCK)
-    order = np.arange(count)
-    if not dense:
-        cells = np.empty((count, CELLS), np.uint8)
-        together(_count_ink, threads, images, cells)
-        _sort_by_ink(cells, order)
+    blocks = -(-len(images) // BLOCK)
+    order = np.arange(len(images)) if dense else _by_ink(images, threads)
     marks = np.zeros((blocks * CHUNKS, PLACES), np.uint8)
-    together(_mark, threads, images, order, dense, marks)
+    together(_mark, threads, images, order, marks, (IMAGES, DEPTH), dense)
     first = np.zeros(len(marks) + 1, np.int64)
-    np.cumsum(marks.sum(1, dtype=np.int64), out=first[1:])
-    in_block = marks.reshape(blocks, CHUNKS, PLACES).sum(1, dtype=np.int64)
+    np.cumsum(marks.sum(axis=1, dtype=np.int64), out=first[1:])
     bounds = np.zeros((blocks, PLACES + 1), np.int64)
+    in_block = marks.reshape(blocks, CHUNKS, PLACES).sum(axis=1, dtype=np.int64)
     np.cumsum(in_block, axis=1, out=bounds[:, 1:])
     bounds += first[:-1:CHUNKS, None]
-    total = first[-1]
-    lines = np.zeros((total + SLACK // IMAGES, IMAGES), np.uint8)
-    places, entries = np.empty(total, np.uint16), np.empty(total, np.uint32)
-    together(_fill, threads, images, order, marks, first, bounds, lines, places, entries)
-    answers = np.full(len(marks) * IMAGES, -1, np.int32)
-    answers[:count] = labels[order]
-    return Lines(order, lines, places, first, entries, bounds, answers.reshape(-1, IMAGES))
+    lines = np.zeros((first[-1] + SLACK // LINE, LINE), np.uint8)
+    places, entries = np.empty(first[-1], np.uint16), np.empty(first[-1], np.uint32)
+    together(_fill, threads, images, order, marks, first, bounds, (IMAGES, DEPTH), lines, places, entries)
+    in_order = np.full(len(marks) * IMAGES, -1, np.int32)
+    in_order[: len(order)] = labels[order]
+    return Lines(order, in_order.reshape(-1, IMAGES), lines, places, first, entries, bounds)
+
+
+def _by_ink(images, threads):
+    """The order in which neighbours are alike."""
+    order, cells = np.arange(len(images)), np.empty((len(images), CELLS), np.uint8)
+    together(_count_ink, threads, images, cells)
+    _sort_by_ink(cells, order, IMAGES)
+    return order
+
+
+# Numba's cache on disk looks at the file of a compiled function only. So what other files say about the shape
+# of a line comes to the functions below as an argument, and not as a constant.
 
 
 @njit(parallel=True, nogil=True, cache=True)
@@ -111,18 +119,18 @@ def _count_ink(images, cells):
 
 
 @njit(nogil=True, cache=True)
-def _sort_by_ink(cells, order):
-    """Reorder images so that neighbours are alike: halve them by the cell that varies most, and so on."""
-    scratch = np.empty_like(order)
+def _sort_by_ink(cells, order, smallest):
+    """Halve the images by the cell whose ink varies most, and each half again, down to the smallest parts."""
+    room = np.empty_like(order)
     parts = [(0, len(order))]
     while parts:
         start, stop = parts.pop()
-        if stop - start <= IMAGES:
-            continue
-        _sort_by_cell(cells, _most_varied(cells, order[start:stop]), order[start:stop], scratch)
-        middle = start + ((stop - start) // 2 + IMAGES - 1) // IMAGES * IMAGES
-        parts.append((start, middle))
-        parts.append((middle, stop))
+        if stop - start > smallest:
+            part = order[start:stop]
+            _sort_by_cell(cells[:, _most_varied(cells, part)], part, room)
+            middle = start + (len(part) // 2 + smallest - 1) // smallest * smallest
+            parts.append((start, middle))
+            parts.append((middle, stop))
 
 
 @njit(nogil=True)
@@ -138,45 +146,46 @@ def _most_varied(cells, images):
 
 
 @njit(nogil=True)
-def _sort_by_cell(cells, cell, images, scratch):
+def _sort_by_cell(ink, images, room):
     """Sort images by the ink in one cell, those with equal ink in their present order."""
     starts = np.zeros(CELL * CELL + 2, np.int64)
     for i in images:
-        starts[cells[i, cell] + 1] += 1
+        starts[ink[i] + 1] += 1
     starts = np.cumsum(starts)
     for i in images:
-        ink = cells[i, cell]
-        scratch[starts[ink]] = i
-        starts[ink] += 1
-    images[:] = scratch[: len(images)]
+        room[starts[ink[i]]] = i
+        starts[ink[i]] += 1
+    images[:] = room[: len(images)]
 
 
 @njit(parallel=True, nogil=True, cache=True)
-def _mark(images, order, dense, marks):
-    """Mark the lines that are kept: those of the chunks there are that have ink, or all of them."""
-    for chunk in prange((len(order) + IMAGES - 1) // IMAGES):
+def _mark(images, order, marks, shape, dense):
+    """Mark the lines to keep, in the chunks that there are: the ones, and what has ink; or all of them."""
+    width, depth = shape
+    for chunk in prange((len(order) + width - 1) // width):
+        marks[chunk] = dense
         marks[chunk, 0] = 1
-        marks[chunk, 1:] = dense
-        for i in order[chunk * IMAGES : (chunk + 1) * IMAGES]:
-            for p in range(PIXELS):
-                marks[chunk, 1 + p] |= images[i, p] > 0
+        for i in order[chunk * width : (chunk + 1) * width]:
+            for pixel in range(PIXELS):
+                marks[chunk, (1 + pixel) // depth] |= images[i, pixel] > 0
 
 
 @njit(parallel=True, nogil=True, cache=True)
-def _fill(images, order, marks, first, bounds, lines, places, entries):
+def _fill(images, order, marks, first, bounds, shape, lines, places, entries):
     """Write the lines that are marked, and list them place by place."""
+    width, depth = shape
+    chunks = len(marks) // len(bounds)
     for block in prange(len(bounds)):
         free = bounds[block].copy()  # the next entry of each place
-        for chunk in range(CHUNKS):
-            number = first[block * CHUNKS + chunk]
-            start = (block * CHUNKS + chunk) * IMAGES
-            members = order[start : start + IMAGES]
-            for place in range(PLACES):
-                if not marks[block * CHUNKS + chunk, place]:
-                    continue
-                for lane in range(len(members)):
-                    lines[number, lane] = images[members[lane], place - 1] if place else 1
+        for chunk in range(block * chunks, (block + 1) * chunks):
+            number = first[chunk]
+            members = order[chunk * width : (chunk + 1) * width]
+            for place in np.flatnonzero(marks[chunk]):
+                for row in range(place * depth, min((place + 1) * depth, ROWS)):
+                    offset = row % depth * width
+                    for lane in range(len(members)):
+                        lines[number, offset + lane] = images[members[lane], row - 1] if row else 1
                 places[number] = place
-                entries[free[place]] = (number - first[block * CHUNKS]) | chunk << LINE_BITS
+                entries[free[place]] = (number - first[block * chunks]) | (chunk % chunks) << LINE_BITS
                 free[place] += 1
                 number += 1

@@ -1,8 +1,8 @@
 """The two inner loops of the fused step, in vector instructions: scores of images, sums of a pixel.
 
-A *line* is one pixel of a few neighbouring images, a byte each: as many images as a vector has lanes. So each
-lane follows one image, a number of the weights serves all lanes, and nothing is added across lanes until a
-block of images is done.
+A vector holds the same pixel of neighbouring images. So each lane follows one image, a weight serves all
+lanes, and nothing is added across lanes until a block of images is done. A *line* is what one step of a loop
+reads: `DEPTH` neighbouring pixels of `IMAGES` images, a byte each.
 """
 
 from llvmlite import ir
@@ -22,12 +22,20 @@ from mlteach.matmul.vector_ir import (
 )
 
 LANES = PROCESSOR.width // 4  # images whose scores one vector holds
-# Narrow vectors with many registers go two at a time: each number of the weights then serves twice as often.
-VECTORS = 2 if PROCESSOR.width == 16 and PROCESSOR.registers == 32 else 1
-IMAGES = VECTORS * LANES  # images of a line, which is as many bytes long
-# Of 16 registers, twelve hold the sums of twelve classes, one the pixels and one a weight. More registers
-# would allow more classes at once, but their errors must stay in the first-level cache.
-CLASSES = 12
+# With several vectors of images in a line, a weight in a register meets all of them; with several pixels, an
+# error does. That spares the ports for loads, and takes VECTORS or DEPTH registers of sums for each class.
+# More than CLASSES go in groups, also because the errors of a block must stay in the first-level cache.
+if PROCESSOR.registers == 32:
+    VECTORS, DEPTH, CLASSES = 2, 2, 12  # 24 registers for sums, and 4 for pixels
+else:
+    VECTORS, DEPTH, CLASSES = 1, 1, 12  # 12, and 1 for pixels
+IMAGES = VECTORS * LANES
+LINE = DEPTH * IMAGES  # bytes
+CACHE_LINE = 64
+
+CHUNK_BITS = 12  # of an entry, the lower bits number a line of a block, and these upper ones its chunk
+SHORT = ir.IntType(16)
+
 # The hyperbolic tangent between -TANH_END and TANH_END, as Eigen has it: x times one polynomial of x squared,
 # divided by another. Beyond, it is 1 or -1 in float32.
 TANH_END = 7.90531110763549805
@@ -41,9 +49,6 @@ TANH_ABOVE = (
     4.89352455891786e-03,
 )
 TANH_BELOW = (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03)
-CACHE_LINE = 64
-SHORT = ir.IntType(16)
-CHUNK_BITS = 12  # of an entry, the lower ones say which line of its block it is, the upper ones which chunk
 
 
 def per_class(make):
@@ -65,10 +70,15 @@ def per_class(make):
 
 
 def _pixels(builder, lanes, pointer):
-    """The vectors of one line, as numbers from 0 to 255."""
+    """The vectors of one line, as numbers from 0 to 255: for each of its places, those of the images."""
     bytes_ = ir.VectorType(BYTE, lanes.count)
-    read = [builder.load(at(builder, pointer, v * lanes.count), typ=bytes_, align=1) for v in range(VECTORS)]
-    return [builder.uitofp(line, lanes.vector) for line in read]
+
+    def vector(i):
+        return builder.uitofp(
+            builder.load(at(builder, pointer, i * lanes.count), typ=bytes_, align=1), lanes.vector
+        )
+
+    return [[vector(p * VECTORS + v) for v in range(VECTORS)] for p in range(DEPTH)]
 
 
 @per_class
@@ -88,14 +98,16 @@ def forward(builder, lanes, arguments, classes):
     def step(carried):
         line, place, *sums = carried
         row = builder.zext(builder.load(place, typ=SHORT, align=2), INDEX)
-        row = at(builder, weights, builder.mul(row, index(classes * lanes.size)))
-        pixels = _pixels(builder, lanes, line)
-        for j in range(classes):
-            weight = builder.load(at(builder, row, j * lanes.size), typ=lanes.number, align=lanes.size)
-            weight = spread(builder, weight, lanes.count)
-            for v in range(VECTORS):
-                sums[j * VECTORS + v] = lanes.multiply_add(builder, pixels[v], weight, sums[j * VECTORS + v])
-        return [at(builder, line, IMAGES), at(builder, place, 2), *sums]
+        row = at(builder, weights, builder.mul(row, index(DEPTH * classes * lanes.size)))
+        for p, pixels in enumerate(_pixels(builder, lanes, line)):
+            for j in range(classes):
+                weight = at(builder, row, (p * classes + j) * lanes.size)
+                weight = builder.load(weight, typ=lanes.number, align=lanes.size)
+                weight = spread(builder, weight, lanes.count)
+                for v, x in enumerate(pixels):
+                    t = j * VECTORS + v
+                    sums[t] = lanes.multiply_add(builder, x, weight, sums[t])
+        return [at(builder, line, LINE), at(builder, place, 2), *sums]
 
     start = [lines, places, *[lanes.zero] * (classes * VECTORS)]
     _, _, *sums = repeat(builder, count, start, step)
@@ -165,17 +177,20 @@ def backward(builder, lanes, arguments, classes):
         both = builder.load(entry, typ=LANE, align=4)
         number = builder.zext(builder.and_(both, low), INDEX)
         chunk = builder.zext(builder.lshr(both, ir.Constant(LANE, 32 - CHUNK_BITS)), INDEX)
-        pixels = _pixels(builder, lanes, at(builder, lines, builder.mul(number, index(IMAGES))))
+        pixels = _pixels(builder, lanes, at(builder, lines, builder.mul(number, index(LINE))))
         error = at(builder, errors, builder.mul(chunk, index(classes * VECTORS * lanes.width)))
         for j in range(classes):
             for v in range(VECTORS):
-                x = lanes.load(builder, at(builder, error, (j * VECTORS + v) * lanes.width))
-                totals[j] = lanes.multiply_add(builder, pixels[v], x, totals[j])
+                wrong = lanes.load(builder, at(builder, error, (j * VECTORS + v) * lanes.width))
+                for p in range(DEPTH):
+                    t = p * classes + j
+                    totals[t] = lanes.multiply_add(builder, pixels[p][v], wrong, totals[t])
         return [at(builder, entry, 4), *totals]
 
-    _, *totals = repeat(builder, count, [entries, *[lanes.zero] * classes], step)
+    _, *totals = repeat(builder, count, [entries, *[lanes.zero] * (DEPTH * classes)], step)
     wide = ir.VectorType(ir.DoubleType(), lanes.count)
-    for i, total in enumerate(fold(builder, lanes, totals)):
+    folded = [x for p in range(DEPTH) for x in fold(builder, lanes, totals[p * classes : (p + 1) * classes])]
+    for i, total in enumerate(folded):
         target = at(builder, sums, i * lanes.count * 8)
         grown = builder.fadd(builder.fpext(total, wide), builder.load(target, typ=wide, align=8))
         builder.store(grown, target, align=8)

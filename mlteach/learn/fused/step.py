@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from mlteach.learn.fused.lines import PIXELS, PLACES, lines_of
+from mlteach.learn.fused.lines import PIXELS, ROWS, lines_of
 from mlteach.learn.fused.sweep import Room, sweep
 from mlteach.matmul import usable_cores
 
@@ -108,9 +108,9 @@ class TalkStep:
         if not isinstance(theta, np.ndarray) or theta.dtype != np.float64:
             kind = theta.dtype if isinstance(theta, np.ndarray) else type(theta).__name__
             raise TypeError(f"theta must be an array of float64, not {kind}: use theta.astype(np.float64)")
-        if theta.ndim != 2 or len(theta) != PLACES or not 1 <= theta.shape[1] <= MOST_CLASSES:
+        if theta.ndim != 2 or len(theta) != ROWS or not 1 <= theta.shape[1] <= MOST_CLASSES:
             raise ValueError(
-                f"theta must have {PLACES} rows and a column for each of 1 to {MOST_CLASSES} classes, "
+                f"theta must have {ROWS} rows and a column for each of 1 to {MOST_CLASSES} classes, "
                 f"not the shape {theta.shape}"
             )
         classes = theta.shape[1]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numba import njit, prange
 
-from mlteach.learn.fused.lines import CHUNKS, PLACES, Lines
-from mlteach.learn.fused.micro import CACHE_LINE, CLASSES, IMAGES, LANES, backward, forward
+from mlteach.learn.fused.lines import CHUNKS, PLACES, ROWS, Lines
+from mlteach.learn.fused.micro import CACHE_LINE, CLASSES, DEPTH, IMAGES, LANES, LINE, backward, forward
 from mlteach.matmul import vector_ir
 from mlteach.matmul.team import together
 
@@ -20,8 +20,11 @@ SHARES = 24  # of the blocks, each with sums of its own; many teams of threads d
 
 # As in `mlteach.matmul.nest`: this number stands, in the keys of Numba's cache, for the sources of what the
 # cached function calls.
-_HERE = [Path(__file__).with_name(f"{name}.py") for name in ("micro", "lines", "sweep")]
-REVISION = zlib.crc32(b"".join(source.read_bytes() for source in (Path(vector_ir.__file__), *_HERE)))
+SOURCES = [
+    Path(vector_ir.__file__),
+    *(Path(__file__).with_name(f"{x}.py") for x in ("micro", "lines", "sweep")),
+]
+REVISION = zlib.crc32(b"".join(source.read_bytes() for source in SOURCES))
 
 
 class Room:
@@ -31,15 +34,13 @@ class Room:
         self.classes = classes
         self.groups = -(-classes // CLASSES)
         self.size = -(-classes // self.groups)
-        blocks = len(lines.bounds)
+        blocks, work = len(lines.bounds), len(lines.places)
         shares = min(SHARES, blocks)
-        work = [*lines.bounds[:, 0], len(lines.places)]
-        self.cuts = np.searchsorted(work, len(lines.places) * np.arange(shares + 1) / shares)
-        self.cuts[-1] = blocks
-        columns = -(-self.size // LANES) * LANES
-        self.weights = aligned((self.groups, PLACES, self.size), np.float32)
+        self.cuts = np.searchsorted(lines.bounds[:, 0], work * np.arange(shares + 1) / shares)
+        self.weights = aligned((self.groups, PLACES * DEPTH, self.size), np.float32)
         self.errors = aligned((shares, self.groups, CHUNKS, self.size, IMAGES), np.float32)
-        self.sums = aligned((shares, self.groups, PLACES, columns), np.float64)
+        columns = -(-self.size // LANES) * LANES
+        self.sums = aligned((shares, self.groups, PLACES * DEPTH, columns), np.float64)
         self.right = np.zeros(shares, np.int64)
 
 
@@ -59,7 +60,7 @@ def sweep(lines: Lines, room: Room, weights: np.ndarray, threads: int) -> tuple[
     lines : Lines
     room : Room
         For as many classes as the weights have. Nobody else may use it meanwhile.
-    weights : ndarray of float64, shape (PLACES, classes)
+    weights : ndarray of float64, shape (ROWS, classes)
         What each pixel counts for each class; row 0 is the constant.
     threads : int
 
@@ -67,18 +68,18 @@ def sweep(lines: Lines, room: Room, weights: np.ndarray, threads: int) -> tuple[
     -------
     right : int
         How many images got their label as answer.
-    sums : ndarray of float64, shape (PLACES, classes)
+    sums : ndarray of float64, shape (ROWS, classes)
         Pixel times error, added up over all images; in row 0 the errors.
     """
-    padded = np.zeros((PLACES, room.groups * room.size))
-    padded[:, : room.classes] = weights
+    padded = np.zeros((PLACES * DEPTH, room.groups * room.size))
+    padded[:ROWS, : room.classes] = weights
     padded[0, room.classes :] = NEVER
-    room.weights[:] = padded.reshape(PLACES, room.groups, room.size).transpose(1, 0, 2)
+    room.weights[:] = padded.reshape(len(padded), room.groups, room.size).transpose(1, 0, 2)
     tally, data = (0,) * room.size, (lines.lines, lines.places, lines.first, lines.entries, lines.bounds)
     space = (room.weights, room.errors, room.sums, room.right)
     together(_share, threads, tally, np.float32(0), data, lines.labels, space, room.cuts, room.classes)
-    sums = room.sums[0, :, :, : room.size].transpose(1, 0, 2).reshape(PLACES, -1)[:, : room.classes]
-    return int(room.right.sum()), sums.copy()
+    sums = room.sums[0, :, :ROWS, : room.size].transpose(1, 0, 2).reshape(ROWS, -1)
+    return int(room.right.sum()), sums[:, : room.classes].copy()
 
 
 @njit(nogil=True)
@@ -106,7 +107,7 @@ def _scores_of_block(tally, zero, block, data, labels, weights, errors, scores, 
             break
         best[:] = HIDDEN
         answers[:] = 0
-        source = (lines.ctypes.data + start * IMAGES, places.ctypes.data + 2 * start)
+        source = (lines.ctypes.data + start * LINE, places.ctypes.data + 2 * start)
         state = (best.ctypes.data, answers.ctypes.data)
         for g in range(len(weights)):
             classes_of_group = (weights[g].ctypes.data, labels[this].ctypes.data, g * weights.shape[2])
@@ -125,35 +126,50 @@ def _gradient_of_block(tally, zero, block, data, errors, sums):
     lines, _, first, entries, bounds = data
     start, stop = first[block * CHUNKS], first[(block + 1) * CHUNKS]
     after = first[min((block + 2) * CHUNKS, len(first) - 1)]
-    ahead, fetched = lines.ctypes.data + stop * IMAGES, (after - stop) * IMAGES // PLACES // CACHE_LINE + 1
+    ahead, fetched = lines.ctypes.data + stop * LINE, (after - stop) * LINE // PLACES // CACHE_LINE + 1
     for g in range(len(errors)):
         for place in range(PLACES):
             begin, count = bounds[block, place], bounds[block, place + 1] - bounds[block, place]
-            source = (entries.ctypes.data + 4 * begin, lines.ctypes.data + start * IMAGES)
-            target = (errors[g].ctypes.data, sums[g, place].ctypes.data)
+            source = (entries.ctypes.data + 4 * begin, lines.ctypes.data + start * LINE)
+            target = (errors[g].ctypes.data, sums[g, place * DEPTH].ctypes.data)
             fetch = (ahead + place * fetched * CACHE_LINE, 0 if g else fetched)
             if count:
                 backward(tally, zero, (count, *source, *target, *fetch))
 
 
+@njit(nogil=True)
+def _walk(tally, zero, start, stop, data, labels, weights, errors, sums, classes):
+    """Go through some blocks: fill the sums, and return how many answers are right."""
+    scores = np.empty(errors.shape[:1] + errors.shape[2:], np.float32)
+    sums[:] = 0
+    right = 0
+    for block in range(start, stop):
+        right += _scores_of_block(tally, zero, block, data, labels, weights, errors, scores, classes)
+        _gradient_of_block(tally, zero, block, data, errors, sums)
+    return right
+
+
+@njit(nogil=True)
+def _add_shares(sums, row):
+    """Add the sums of all shares, in their order, to those of the first."""
+    for s in range(1, len(sums)):
+        for g in range(sums.shape[1]):
+            for j in range(sums.shape[3]):
+                sums[0, g, row, j] += sums[s, g, row, j]
+
+
 def _shared(revision):
     @njit(parallel=True, nogil=True, cache=True)
     def share(tally, zero, data, labels, space, cuts, classes):
-        """Let the team walk the shares, each in its own memory, and add their sums in their order."""
+        """Let the team walk the shares, each in memory of its own."""
         revision  # noqa: B018
         weights, errors, sums, right = space
         for s in prange(len(right)):
-            scores = np.empty(errors.shape[1:2] + errors.shape[3:], np.float32)
-            sums[s] = 0
-            right[s] = 0
-            for block in range(cuts[s], cuts[s + 1]):
-                right[s] += _scores_of_block(
-                    tally, zero, block, data, labels, weights, errors[s], scores, classes
-                )
-                _gradient_of_block(tally, zero, block, data, errors[s], sums[s])
-        for place in prange(PLACES):
-            for s in range(1, len(right)):
-                sums[0, :, place] += sums[s, :, place]
+            right[s] = _walk(
+                tally, zero, cuts[s], cuts[s + 1], data, labels, weights, errors[s], sums[s], classes
+            )
+        for row in prange(sums.shape[2]):
+            _add_shares(sums, row)
 
     return share
 
