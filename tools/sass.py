@@ -10,13 +10,14 @@ import sys
 from mlteach.files import replacing
 from mlteach.gpu import compilers, sass
 from mlteach.gpu.kernels import CUDA
+from mlteach.gpu.variants import VARIANTS
 
 
 def document(compute_capability: tuple[int, int]) -> dict:
     """The reports on all kernels that such a GPU can run, and the compilers that they come from."""
     kernels = {
         name: sass.report(name, compute_capability, compiled=True).as_dict()
-        for name, launch in CUDA.items()
+        for name, launch in {**CUDA, **VARIANTS}.items()
         if launch.capability <= compute_capability
     }
     return {"compilers": compilers.versions(), "kernels": kernels}

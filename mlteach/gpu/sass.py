@@ -121,7 +121,7 @@ def report(
     Parameters
     ----------
     name : str
-        A name in `mlteach.gpu.kernels.CUDA`.
+        A name in `mlteach.gpu.kernels.CUDA` or `mlteach.gpu.variants.VARIANTS`.
     compute_capability : tuple of int
         The GPU to compile for: (7, 5) is a T4, (8, 0) an A100, (9, 0) an H100.
     compiled : bool, optional
@@ -135,10 +135,12 @@ def report(
         Where `compiled` is true and the compilers are not installed.
     """
     from mlteach.gpu.kernels import CUDA
+    from mlteach.gpu.variants import VARIANTS
 
-    if name not in CUDA:
-        raise ValueError(f"{name!r} is not a kernel of ours: choose from {', '.join(CUDA)}")
-    launch, capability = CUDA[name], tuple(compute_capability)
+    kernels = {**CUDA, **VARIANTS}
+    if name not in kernels:
+        raise ValueError(f"{name!r} is not a kernel of ours: choose from {', '.join(kernels)}")
+    launch, capability = kernels[name], tuple(compute_capability)
     if capability < launch.capability:
         needed, given = (".".join(map(str, c)) for c in (launch.capability, capability))
         raise ValueError(f"{name} needs compute capability {needed}, not {given}: take (8, 0) or (9, 0)")

@@ -216,3 +216,16 @@ def test_the_shipped_reports_can_be_made_again(tmp_path):
     if installed.returncode:
         pytest.skip(f"the compilers cannot be installed: {installed.stderr.strip().splitlines()[-1]}")
     assert check(python) == ""
+
+
+def test_range_costs_more_instructions_than_while():
+    slow, fast = (shipped(name) for name in ("coalesced_range", "cuda_coalesced"))
+    each = [sum(one.hot_loop.values()) / one.count("FFMA") for one in (slow, fast)]
+    assert each[0] > 4 * each[1]
+
+
+def test_a_tile_of_16_by_16_spills():
+    report = shipped("registers_16x16")
+    assert report.registers == 255
+    assert report.spill_bytes > 1000
+    assert report.instructions.keys() & {"LDL", "STL"}
