@@ -19,6 +19,7 @@ from mlteach.teach.check.cores import argmax_p
 from mlteach.teach.check.cuda import cuda_matmul, tiled_product, transpose, vector_add
 from mlteach.teach.check.digits import nearest_mean, write_idx
 from mlteach.teach.check.engine import Case, checker, examine
+from mlteach.teach.check.fusing import fold_offset, fused_softmax
 from mlteach.teach.check.learning import filter_rows, gradient, softmax, softmax_step
 from mlteach.teach.check.network import attack, backward, beats_98
 from mlteach.teach.check.order import pij
@@ -44,6 +45,8 @@ __all__ = [
     "dot4",
     "examine",
     "filter_rows",
+    "fold_offset",
+    "fused_softmax",
     "gradient",
     "matmul",
     "misses",

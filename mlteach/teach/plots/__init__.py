@@ -18,6 +18,7 @@ from mlteach.teach.plots.digits import (
     principal_components,
     wrong_digits,
 )
+from mlteach.teach.plots.fusing import block_sizes, waterfall
 from mlteach.teach.plots.guessing import guesses
 from mlteach.teach.plots.iteration import empty_ladder, ladder_by_iteration
 from mlteach.teach.plots.loops import ORDERS, loop_steps, loop_walk
@@ -50,6 +51,7 @@ __all__ = [
     "accuracy_curve",
     "amdahl",
     "banks",
+    "block_sizes",
     "block_warp_text",
     "by_size",
     "byte_strip",
@@ -98,6 +100,7 @@ __all__ = [
     "tile_walk_text",
     "warp_explorer",
     "warp_on_matrix",
+    "waterfall",
     "weighted_sum",
     "wrong_digits",
 ]
