@@ -112,14 +112,38 @@ def test_the_package_imports_what_it_requires():
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add(node.module.partition(".")[0])
     comes_with = {
+        "cupy": "cupy-cuda13x",
         "IPython": "ipykernel",
         "PIL": "matplotlib",
         "llvmlite": "numba",
         "packaging": "matplotlib",
         "pygments": "rich",
+        "traitlets": "anywidget",
     }
     needed = {comes_with.get(name, name) for name in imported - sys.stdlib_module_names - {"mlteach"}}
-    assert needed <= set(requirements())
+    assert needed - set(requirements()) <= {"cupy-cuda13x"} <= {one.name for one in extra("gpu-cu13")}
+
+
+def extra(name):
+    """Return the requirements of an extra."""
+    return [Requirement(line) for line in PROJECT["project"]["optional-dependencies"][name]]
+
+
+def test_the_extras_for_gpus_differ_in_cuda_only():
+    ranges = [
+        {re.sub(r"cuda1[23]x", "cuda", one.name): one.specifier for one in extra(name)}
+        for name in ("gpu-cu13", "gpu-cu12")
+    ]
+    shared = ranges[0].keys() & ranges[1].keys()
+    assert shared == {"cupy-cuda", "numba-cuda", "numpy"}
+    assert all(ranges[0][name] == ranges[1][name] for name in shared)
+
+
+def test_the_compilers_are_those_of_the_newer_extra():
+    compilers = dict(line.split("==") for line in PROJECT["dependency-groups"]["compilers"])
+    for one in extra("gpu-cu13"):
+        if not one.name.startswith("cupy"):
+            assert compilers[one.name] in one.specifier, one.name
 
 
 @pytest.fixture(scope="module")
