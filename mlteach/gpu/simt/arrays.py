@@ -1,7 +1,7 @@
 """Stand-ins for a kernel's arrays: they check every index, log every access, and keep Numba's number types.
 
-The hot path (`Array1`, `Array2`) appends two integers to one flat list: the bytecode offset of the caller
-and a word, `address << 5 | log2(bytes) << 2 | kind`. Everything else is worked out afterwards.
+The hot path (`Array1`, `Array2`, `load`, `store`) appends two integers to one flat list: the bytecode offset
+of the caller and a word, `address << 5 | log2(bytes) << 2 | kind`. Everything else is worked out afterwards.
 """
 
 from __future__ import annotations
@@ -99,15 +99,31 @@ class Array:
             return self.type(0)
         if isinstance(at, Array):
             return at
-        self.note(at, LOAD)
-        return self.read(at)
+        return self.load(at, self.machine.offset())
 
     def __setitem__(self, index, value):
         at = self.locate(index)
         if isinstance(at, Array):
             raise TypeError(f"a slice of {self.name} is assigned: assign one element at a time")
         if at is not None:
-            self.note(at, STORE)
+            self.store(at, value, self.machine.offset())
+
+    def load(self, at, offset):
+        """Log a load by the instruction at a bytecode offset; return the value at a flat position."""
+        put = self.put
+        put(offset)
+        put(self.word + at * self.scale + LOAD)
+        value = self.cells[at]
+        return value if type(value) is self.type else self.read(at)
+
+    def store(self, at, value, offset):
+        """Log a store by the instruction at a bytecode offset, and store at a flat position."""
+        put = self.put
+        put(offset)
+        put(self.word + at * self.scale + STORE)
+        if type(value) is self.dtype.type and self.writable:
+            self.cells[at] = value
+        else:
             self.write(at, value)
 
     def note(self, at, kind, elements=1):
@@ -186,24 +202,12 @@ class Array1(Array):
 
     def __getitem__(self, i):
         if type(i) is int and 0 <= i < self.m:
-            at = i * self.s0 + self.first
-            put = self.put
-            put(_getframe(1).f_lasti)
-            put(self.word + at * self.scale)
-            value = self.cells[at]
-            return value if type(value) is self.type else self.read(at)
+            return self.load(i * self.s0 + self.first, _getframe(1).f_lasti)
         return Array.__getitem__(self, i)
 
     def __setitem__(self, i, value):
         if type(i) is int and 0 <= i < self.m:
-            at = i * self.s0 + self.first
-            put = self.put
-            put(_getframe(1).f_lasti)
-            put(self.word + at * self.scale + STORE)
-            if type(value) is self.dtype.type and self.writable:
-                self.cells[at] = value
-            else:
-                self.write(at, value)
+            self.store(i * self.s0 + self.first, value, _getframe(1).f_lasti)
         else:
             Array.__setitem__(self, i, value)
 
@@ -217,28 +221,15 @@ class Array2(Array):
         if type(index) is tuple and len(index) == 2:
             i, j = index
             if type(i) is type(j) is int and 0 <= i < self.m and 0 <= j < self.n:
-                at = i * self.s0 + j * self.s1 + self.first
-                put = self.put
-                put(_getframe(1).f_lasti)
-                put(self.word + at * self.scale)
-                value = self.cells[at]
-                return value if type(value) is self.type else self.read(at)
+                return self.load(i * self.s0 + j * self.s1 + self.first, _getframe(1).f_lasti)
         return Array.__getitem__(self, index)
 
     def __setitem__(self, index, value):
         if type(index) is tuple and len(index) == 2:
             i, j = index
             if type(i) is type(j) is int and 0 <= i < self.m and 0 <= j < self.n:
-                at = i * self.s0 + j * self.s1 + self.first
-                put = self.put
-                put(_getframe(1).f_lasti)
-                put(self.word + at * self.scale + STORE)
-                if type(value) is self.dtype.type and self.writable:
-                    self.cells[at] = value
-                else:
-                    self.write(at, value)
-                return
-        Array.__setitem__(self, index, value)
+                return self.store(i * self.s0 + j * self.s1 + self.first, value, _getframe(1).f_lasti)
+        return Array.__setitem__(self, index, value)
 
 
 def array_of_rank(rank: int) -> type[Array]:

@@ -20,6 +20,9 @@ class Index:
     """`cuda.threadIdx` or `cuda.blockIdx`: of whoever is running."""
 
     __slots__ = ("x", "y", "z")
+    x: int
+    y: int
+    z: int
 
 
 class Gpu:

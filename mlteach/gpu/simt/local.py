@@ -16,7 +16,7 @@ class Local(dict):
     """
 
     __slots__ = ("convert", "dtype", "machine", "name", "shape", "type", "writable")
-    __iter__ = __contains__ = None
+    __iter__ = __contains__ = None  # type: ignore[assignment]
 
     def __init__(self, machine, shape, dtype, name, values=None):
         self.machine, self.shape, self.dtype, self.name = machine, shape, dtype, name

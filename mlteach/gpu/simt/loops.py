@@ -28,7 +28,8 @@ class Ticks(ast.NodeTransformer):
     """Puts `__tick__(n)` at the start of the body of the n-th loop."""
 
     def __init__(self, begin: int):
-        self.begin, self.loops = begin, []
+        self.begin = begin
+        self.loops: list[Loop] = []
 
     def _loop(self, node):
         number = self.begin + len(self.loops)
@@ -56,7 +57,7 @@ def find(code: CodeType, name: str) -> CodeType | None:
 def fingerprint(code: CodeType) -> tuple:
     """Return what equal sources share, however their modules import names (calls may differ)."""
     operations = [
-        (i.opname, i.argrepr, i.positions.lineno)
+        (i.opname, i.argrepr, i.positions.lineno if i.positions else None)
         for i in dis.get_instructions(code)
         if i.opname.startswith(("BINARY", "COMPARE", "UNARY", "LOAD_CONST", "LOAD_SMALL_INT"))
         and not isinstance(i.argval, CodeType)

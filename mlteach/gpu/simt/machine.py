@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from sys import _getframe
+from typing import Any
 
 import numpy as np
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -18,7 +19,7 @@ from mlteach.gpu.simt.problems import Problems
 from mlteach.gpu.simt.races import Races
 from mlteach.gpu.simt.rebind import Rebinder
 from mlteach.gpu.simt.spaces import Memory
-from mlteach.gpu.simt.threads import SLICE, Block, Thread, Wait
+from mlteach.gpu.simt.threads import RUNNING, SLICE, Block, Thread, Wait
 from mlteach.gpu.simt.trace import EndlessLoop, KernelError, Trace
 
 FLUSH = 1 << 18  # accesses after which complete barrier intervals are analysed
@@ -46,10 +47,10 @@ class Machine:
         self.gpu = Gpu(self, grid, block)
         self.kernel = Rebinder(self).kernel(kernel)
         self.races, self.history = Races(self), History(self)
-        self.totals = dict.fromkeys(COUNTS, 0)
+        self.totals: dict[str, Any] = dict.fromkeys(COUNTS, 0)
         self.clocks: dict[tuple, tuple] = {}
         self.interval = self.steps = self.fuel = self.function = 0
-        self.thread: Thread | None = None
+        self.thread: Thread  # who is running
         self.counts: list[int] = []
         self._hub = getcurrent()
         self._sites: dict[tuple, tuple] = {}
@@ -104,7 +105,7 @@ class Machine:
         self.thread = thread
         self.gpu.enter_thread(thread)
         self.function, self.counts, self.fuel = thread.function, thread.loops, thread.slice
-        thread.wait = None
+        thread.wait = RUNNING
         self.mark()
         try:
             thread.fiber.switch()

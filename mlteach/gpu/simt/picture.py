@@ -69,7 +69,7 @@ def warp_access(
         a = a[a["line"] == line]
     numbers = list(dict.fromkeys(a["instruction"].tolist()))
     if number >= len(numbers):
-        where = " ".join(filter(None, (line and f"line {line}", array, space))) or "the kernel"
+        where = " ".join(filter(None, (f"line {line}" if line else None, array, space))) or "the kernel"
         raise ValueError(
             f"{where} has {len(numbers)} {kind} of warps in this trace, none with number {number}"
         )
@@ -184,10 +184,10 @@ def moments(trace: Trace, problem: int = 0, threads: int = 8) -> tuple[list[Mome
         Accesses to the racing array in the barrier interval of the race, the one before and the one after;
         the steps at which barriers lie; the element. Lanes of a warp run in step: one instruction, one step.
     """
-    races = [p for p in trace.problems if p.kind == "race"]
+    races = [p.pair for p in trace.problems if p.pair is not None]
     if problem >= len(races):
         raise ValueError(f"the trace has {len(races)} races: number {problem} is not there")
-    pair = races[problem].pair
+    pair = races[problem]
     shown, barriers = [], set()
     for block in sorted(set(pair["block"].tolist())):
         mine = pair[pair["block"] == block]
@@ -234,7 +234,7 @@ def space_time(ax, trace: Trace, problem: int = 0, threads: int = 8):
     names = [f"block {b}, {t}" if several else t for b, t in rows]
     ax.set(xlabel="step", ylabel="thread", yticks=range(len(rows)), yticklabels=names, xticks=[])
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_title(f"race on {element}: circles read, squares write", loc="left", pad=18)
+    ax.set_title(f"race on {element}: circles read, squares write", loc="left", pad=22)
     return ax
 
 
@@ -251,9 +251,9 @@ def space_time_text(trace: Trace, problem: int = 0, threads: int = 8) -> str:
     return "\n".join(lines)
 
 
-def _span(lanes: np.ndarray) -> str:
+def _span(which: np.ndarray) -> str:
     """Return lanes as a short text."""
-    lanes = sorted(set(lanes.tolist()))
+    lanes = sorted(set(which.tolist()))
     if len(lanes) > 2 and lanes[-1] - lanes[0] == len(lanes) - 1:
         return f"lanes {lanes[0]} to {lanes[-1]}"
     return f"lane{'s' if len(lanes) > 1 else ''} {', '.join(map(str, lanes))}"

@@ -61,7 +61,9 @@ class Memory:
 
     def new_block(self) -> None:
         """Forget the shared memory: a block finds nothing there that it could rely on."""
-        self._shared, self._top, self._dynamic = {}, 0, None
+        self._shared: dict[tuple, Array] = {}
+        self._top = 0
+        self._dynamic: tuple[np.ndarray, np.ndarray] | None = None
 
     # -- global memory
     def argument(self, value, name: str):
@@ -110,7 +112,8 @@ class Memory:
             return None
         low = arrays[0][0] - SHARED_TOP
         shifts = sorted((address, start - low - address) for start, _, address in arrays)
-        return tuple(np.array(column) for column in zip(*shifts, strict=True))
+        bases, moves = np.array(shifts).T
+        return bases, moves
 
     # -- shared memory
     def shared(self, shape, dtype, alignment=None) -> Array:
@@ -119,6 +122,7 @@ class Memory:
         if (code, offset) not in self._shared:
             dtype, shape = self.dtype(dtype), as_shape(shape)
             name = self._name(code, offset, "shared")
+            cells: Raw | list
             if shape == (0,):
                 cells, address = self._dynamic_view(dtype), DYNAMIC_BASE
                 shape = (len(cells),)

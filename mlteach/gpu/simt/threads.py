@@ -26,6 +26,9 @@ class Wait(NamedTuple):
     finish: Any = None
 
 
+RUNNING = Wait("running", None, 0)
+
+
 class Thread:
     """One CUDA thread: its place in the block, and what it resumes with."""
 
@@ -51,7 +54,9 @@ class Thread:
 
     def __init__(self, index: Place, linear: int, fiber: greenlet, loops: int):
         self.index, self.linear, self.lane, self.fiber = index, linear, linear % WARP, fiber
-        self.wait = self.value = self.result = None
+        self.wait = RUNNING
+        self.value: Any = None
+        self.result: Any = None
         self.function = self.epoch = self.spent = 0
         self.clock = (0,) * WARP  # of each lane of the warp: the epoch that this thread has synchronised with
         self.loops, self.before = [0] * loops, [0] * loops
