@@ -77,8 +77,10 @@ def test_a_warp_that_shares_one_element(ax):
     assert ax.images[0].get_array()[0].tolist() == [1, 1, 2, 1, 1, 1, 1, 1]
 
 
-@pytest.mark.parametrize(("pitch", "words_of_one", "colour"), [(32, 32, 3), (33, 1, 2)])
-def test_a_column_of_a_tile_on_its_banks(ax, pitch, words_of_one, colour):
+@pytest.mark.parametrize(
+    ("pitch", "said", "colour"), [(32, "1 bank, 32 words each", 3), (33, "32 banks, 1 word each", 2)]
+)
+def test_a_column_of_a_tile_on_its_banks(ax, pitch, said, colour):
     @cuda.jit
     def column(out):
         tile = cuda.shared.array((32, pitch), float32)
@@ -92,7 +94,7 @@ def test_a_column_of_a_tile_on_its_banks(ax, pitch, words_of_one, colour):
     cells = ax.images[0].get_array()
     assert (cells[:, 0] == colour).all()
     assert (cells == 1).sum() == (0 if pitch == 32 else 32)  # bank 0, less the word that the warp reads
-    assert f"{words_of_one} word" in title(ax)
+    assert title(ax) == f"{pitch} wide: {said}"
 
 
 def test_pictures_of_the_simulator_come_in_the_style_of_the_notebooks(ax):

@@ -44,12 +44,12 @@ class Launched:
     stopped: str = ""
 
     def untouched(self) -> bool:
-        """Whether the kernel did nothing at all, as a stub does."""
+        """Tell whether the kernel touched nothing and waited nowhere, as a stub does."""
         t = self.trace
         if t is None:
             return False
         loads, stores = t.global_loads + t.shared_loads, t.global_stores + t.shared_stores
-        return not (loads or stores or t.atomics or t.barriers or t.problems)
+        return not (loads or stores or t.atomics or t.barriers)
 
 
 def examine_kernel(kernel: Callable, cases: Iterable[Case], tried: str) -> Report:

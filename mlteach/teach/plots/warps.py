@@ -91,7 +91,7 @@ def warp_on_matrix(ax: Axes, access: WarpAccess, shape: tuple[int, int]) -> Axes
     cells[touched] = 2
     _raster(ax, cells.reshape(shape), (EMPTY, DELIVERED, BLUE), SECTOR // FLOAT)
     used = f"{len(touched) * FLOAT / (len(sectors) * SECTOR):.0%} used" if len(touched) > 1 else "one element"
-    title = f"{access.array}: {len(sectors)} sector{'s' * (len(sectors) != 1)}, {used}"
+    title = f"{access.array}: {_several(len(sectors), 'sector')}, {used}"
     return headline(ax, title, x="column (dark: asked for, light: comes along)", y="row")
 
 
@@ -118,8 +118,8 @@ def block_warp_text(block_width: int, stride: int = 1, swap: bool = False) -> st
     sectors = len(picture.touched_sectors(block_warp(block_width, stride, swap)))
     way = "down the rows" if swap else "along the rows"
     return (
-        f"Blocks {block_width} wide, stride {stride}, x {way}: 32 lanes touch {sectors} "
-        f"sector{'s' * (sectors != 1)} and use {WARP * FLOAT / (sectors * SECTOR):.0%} of what is delivered."
+        f"Blocks {block_width} wide, stride {stride}, x {way}: 32 lanes touch {_several(sectors, 'sector')} "
+        f"and use {WARP * FLOAT / (sectors * SECTOR):.0%} of what is delivered."
     )
 
 
@@ -152,8 +152,13 @@ def tile_on_banks(ax: Axes, access: WarpAccess, pitch: int = 32, bank: int = 0) 
     touched = np.unique(access.offsets // BANK_BYTES)
     cells[touched] = np.where(counts[touched % BANKS] > 1, 3, 2)
     _raster(ax, cells.reshape(BANKS, pitch), (EMPTY, "#F0C49B", BLUE, CLASH), pitch)
-    title = f"{pitch} wide: {counts.max()} word{'' if counts.max() == 1 else 's'} from the busiest bank"
+    used, most = np.count_nonzero(counts), counts.max()
+    title = f"{pitch} wide: {_several(used, 'bank')}, {_several(most, 'word')} each"
     return headline(ax, title, x=f"column (orange: bank {bank})", y="row")
+
+
+def _several(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _raster(ax: Axes, cells: np.ndarray, colours: Sequence[str], step: int) -> None:
