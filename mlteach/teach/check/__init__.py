@@ -24,9 +24,11 @@ from mlteach.teach.check.learning import filter_rows, gradient, softmax, softmax
 from mlteach.teach.check.network import attack, backward, beats_98
 from mlteach.teach.check.order import pij
 from mlteach.teach.check.products import matmul, row_times_matrix
+from mlteach.teach.check.registers import best_tile, mask_edge
 from mlteach.teach.check.report import Report
 from mlteach.teach.check.speed import dot4
 from mlteach.teach.check.tiles import traffic
+from mlteach.teach.check.staging import multiply_add_share, padded_transpose
 from mlteach.teach.check.workers import bands, shared_rows
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "backward",
     "bands",
     "beats_98",
+    "best_tile",
     "checker",
     "close_to",
     "cuda_matmul",
@@ -48,9 +51,12 @@ __all__ = [
     "fold_offset",
     "fused_softmax",
     "gradient",
+    "mask_edge",
     "matmul",
     "misses",
+    "multiply_add_share",
     "nearest_mean",
+    "padded_transpose",
     "pij",
     "row_times_matrix",
     "shared_rows",

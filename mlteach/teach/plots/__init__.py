@@ -22,8 +22,10 @@ from mlteach.teach.plots.fusing import block_sizes, waterfall
 from mlteach.teach.plots.guessing import guesses
 from mlteach.teach.plots.iteration import empty_ladder, ladder_by_iteration
 from mlteach.teach.plots.loops import ORDERS, loop_steps, loop_walk
+from mlteach.teach.plots.machine_code import instruction_mix, occupancy_steps, occupancy_text
 from mlteach.teach.plots.network import confusion_matrix, hidden_units
 from mlteach.teach.plots.parallel import amdahl, gantt, speed_up
+from mlteach.teach.plots.passes import passes
 from mlteach.teach.plots.pipeline import chain_and_lanes, chain_cycles
 from mlteach.teach.plots.raw import byte_strip, pixel_values
 from mlteach.teach.plots.reading import reading
@@ -33,6 +35,7 @@ from mlteach.teach.plots.scores import weighted_sum
 from mlteach.teach.plots.speeds import rung_speeds
 from mlteach.teach.plots.style import COLOURS, figure, headline, label_ends
 from mlteach.teach.plots.tile_walk import tile_walk, tile_walk_text
+from mlteach.teach.plots.tiles import chain_speeds, tile_plane
 from mlteach.teach.plots.tiling import speed_by_size, tile_misses
 from mlteach.teach.plots.training import accuracy_curve, cost_curve, mistakes_by_seconds, product_share
 from mlteach.teach.plots.warps import (
@@ -58,6 +61,7 @@ __all__ = [
     "cache_step",
     "chain_and_lanes",
     "chain_cycles",
+    "chain_speeds",
     "column_walk",
     "confusion_matrix",
     "core_ceilings",
@@ -71,6 +75,7 @@ __all__ = [
     "headline",
     "hidden_units",
     "image_grid",
+    "instruction_mix",
     "label_ends",
     "ladder",
     "ladder_by_iteration",
@@ -79,6 +84,9 @@ __all__ = [
     "loop_walk",
     "mean_digits",
     "mistakes_by_seconds",
+    "occupancy_steps",
+    "occupancy_text",
+    "passes",
     "pca_scatter",
     "pixel_histogram",
     "pixel_values",
@@ -96,6 +104,7 @@ __all__ = [
     "thread_map",
     "tile_misses",
     "tile_on_banks",
+    "tile_plane",
     "tile_walk",
     "tile_walk_text",
     "warp_explorer",
