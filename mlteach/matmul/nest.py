@@ -48,6 +48,14 @@ def operand(x):
 
 
 @njit(nogil=True)
+def begin(space, room, threads):
+    """Where the workspaces begin; each has first the number of tickets taken and of those done, both 0."""
+    for t in range(threads):
+        space[t * room : t * room + 3 * LINE] = 0
+    return ceil(np.int64(space.ctypes.data), LINE) * LINE
+
+
+@njit(nogil=True)
 def wait(counter, least):
     """Wait until a counter is that far."""
     while fetch(counter) < least:
@@ -118,23 +126,30 @@ def work(zero, size, a, b, out, shape, lengths, ticket_size, in_place, space):
                 ticket, first = do_block(job, block, taken, done, ticket, first)
 
 
-def room(rows, depth, columns, size, in_place):
-    """Bytes of workspace that blocks of these lengths need."""
+def room_for(rows, depth, columns, size, in_place):
+    """Bytes of workspace that blocks of these lengths need, in whole lines."""
     panels_a = 0 if in_place else ceil.py_func(rows, PACKED_MR) * (depth * PACKED_MR * size + WIDTH)
-    return 3 * LINE + depth * columns * size + panels_a
+    return ceil.py_func(3 * LINE + depth * columns * size + panels_a, LINE) * LINE
 
 
 def _product(revision, parallel):
-    def product(a, b, out, space, rows, depth, columns, strip, span, in_place, threads):
-        """Multiply in blocks of these lengths; `space` is for this call alone."""
+    def product(a, b, out, space, part, room, rows, depth, columns, strip, span, in_place, threads):
+        """Multiply in blocks of these lengths; `space` is for this call alone.
+
+        Threads share the tickets of the whole product. Or, where `part` is not 0, each has so many rows of
+        `a` for itself, and so many bytes of the space.
+        """
         revision, parallel  # noqa: B018
-        zero, size, shape = out.dtype.type(0), out.itemsize, (*a.shape, b.shape[1])
+        zero, size, m, k, n = out.dtype.type(0), out.itemsize, a.shape[0], a.shape[1], b.shape[1]
         a, b, out = operand(a), operand(b), operand(out)
-        start = ceil(np.int64(space.ctypes.data), LINE) * LINE
-        space[: 3 * LINE] = 0  # the counters
-        lengths, ticket_size = (rows, depth, columns), (strip, span)
-        for _ in prange(threads):
-            work(zero, size, a, b, out, shape, lengths, ticket_size, in_place, start)
+        lengths, ticket_size, start = (rows, depth, columns), (strip, span), begin(space, room, threads)
+        for t in prange(threads):
+            top = t * part
+            shape = (min(part, m - top) if part else m, k, n)
+            part_of_a, part_of_out = (a[0] + top * a[1], a[1], a[2]), (out[0] + top * out[1], out[1], out[2])
+            if shape[0] > 0:
+                place = start + t * room
+                work(zero, size, part_of_a, b, part_of_out, shape, lengths, ticket_size, in_place, place)
 
     return product
 
@@ -145,5 +160,5 @@ def product(dtype, parallel):
     number = from_dtype(dtype)
     matrix, result = (types.Array(number, 2, "A", readonly=readonly) for readonly in (True, False))
     space = types.Array(types.uint8, 1, "C")
-    signature = types.void(matrix, matrix, result, space, *[types.int64] * 5, types.boolean, types.int64)
+    signature = types.void(matrix, matrix, result, space, *[types.int64] * 7, types.boolean, types.int64)
     return compiled(_product(REVISION, parallel), signature, parallel=parallel)

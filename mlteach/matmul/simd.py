@@ -42,14 +42,13 @@ def simd(a, b, out, threads):
     in_place = _stride(a, 1) == size and (n <= IN_PLACE_N or m * k * size <= IN_PLACE_A)
     if m * k * n <= ALONE or not team.usable():
         threads = 1
-    lengths = _lengths(m, k, n, size, in_place, threads)
-    space = _workspace(nest.room(*lengths[:3], size, in_place))
-    plan = (a, b, out, space, *lengths, in_place, threads)
+    space, *plan = _plan(m, k, n, size, in_place, threads)
+    space = _workspace(space)
     try:
         if threads == 1:
-            nest.product(out.dtype, False)(*plan)
+            nest.product(out.dtype, False)(a, b, out, space, *plan, in_place, threads)
         else:
-            team.together(nest.product(out.dtype, True), threads, *plan)
+            team.together(nest.product(out.dtype, True), threads, a, b, out, space, *plan, in_place, threads)
     finally:
         _spare.append(space)
 
@@ -62,6 +61,21 @@ def _stride(x, axis: int) -> int:
 def _in_lines(x):
     """The matrix, or a copy where neither its rows nor its columns lie in one piece."""
     return x if x.itemsize in (_stride(x, 0), _stride(x, 1)) else np.ascontiguousarray(x)
+
+
+def _plan(m: int, k: int, n: int, size: int, in_place: bool, threads: int) -> tuple[int, ...]:
+    """Bytes of workspace, then what a thread has for itself, in rows and in bytes, then `_lengths`.
+
+    Threads have nothing for themselves where they share all tickets. They share none where `a` is packed and
+    `b` is narrow: to pack `b` more than once costs less than to wait for each other at every block.
+    """
+    if threads == 1 or in_place or n > IN_PLACE_N:
+        lengths = _lengths(m, k, n, size, in_place, threads)
+        return nest.room_for(*lengths[:3], size, in_place), 0, 0, *lengths
+    part = _even(m, _ceil(m, threads), PACKED_MR)
+    lengths = _lengths(part, k, n, size, in_place, 1)
+    room = nest.room_for(*lengths[:3], size, in_place)
+    return room * threads, part, room, *lengths
 
 
 def _lengths(m: int, k: int, n: int, size: int, in_place: bool, threads: int) -> tuple[int, ...]:

@@ -185,12 +185,21 @@ def test_parts_are_nearly_equal():
             assert -(-total // length) <= -(-total // most)
 
 
-def test_many_threads_on_few_rows(settings_of_simd):
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_many_threads_on_few_rows(order, settings_of_simd):
     settings_of_simd(ALONE=0)
-    a, b = operands((3, 9, 5), "float64")
-    out = np.empty((3, 5))
-    simd.simd(a, b, out, 16)
-    assert_product(out, a, b)
+    for m in (3, 40):
+        a, b = operands((m, 9, 5), "float64")
+        out = np.empty((m, 5))
+        simd.simd(np.asarray(a, order=order), b, out, 16)
+        assert_product(out, a, b)
+
+
+def test_threads_that_share_nothing(settings_of_simd):
+    settings_of_simd(ALONE=0, KC=8 * 11, STRIP=2 * PACKED_MR)
+    for m in (1, PACKED_MR + 1, 5 * PACKED_MR - 1):
+        a, b = operands((m, 30, 40), "float32")
+        assert_product(matmul(np.asfortranarray(a), b, kernel="simd", threads=2), a, b)
 
 
 def test_an_interrupt_leaves_the_workspace_and_the_rung_usable(monkeypatch):
