@@ -9,12 +9,15 @@ The *place* of a line says which rows of theta it meets: `DEPTH` of them, from `
 for the column of ones, the next 784 for the pixels.
 """
 
+import functools
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
-from numba import njit, prange
+from numba import njit, prange, types
 
 from mlteach.learn.fused.micro import CHUNK_BITS, DEPTH, IMAGES, LINE
+from mlteach.matmul.cached import compiled
 from mlteach.matmul.team import together
 
 PIXELS, SIDE = 784, 28
@@ -81,7 +84,7 @@ def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: boo
     blocks = -(-len(images) // BLOCK)
     order = np.arange(len(images)) if dense else _by_ink(images, threads)
     marks = np.zeros((blocks * CHUNKS, PLACES), np.uint8)
-    together(_mark, threads, images, order, marks, (IMAGES, DEPTH), dense)
+    together(_compiled().mark, threads, images, order, marks, (IMAGES, DEPTH), dense)
     first = np.zeros(len(marks) + 1, np.int64)
     np.cumsum(marks.sum(axis=1, dtype=np.int64), out=first[1:])
     bounds = np.zeros((blocks, PLACES + 1), np.int64)
@@ -90,7 +93,19 @@ def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: boo
     bounds += first[:-1:CHUNKS, None]
     lines = np.zeros((first[-1] + SLACK // LINE, LINE), np.uint8)
     places, entries = np.empty(first[-1], np.uint16), np.empty(first[-1], np.uint32)
-    together(_fill, threads, images, order, marks, first, bounds, (IMAGES, DEPTH), lines, places, entries)
+    together(
+        _compiled().fill,
+        threads,
+        images,
+        order,
+        marks,
+        first,
+        bounds,
+        (IMAGES, DEPTH),
+        lines,
+        places,
+        entries,
+    )
     in_order = np.full(len(marks) * IMAGES, -1, np.int32)
     in_order[: len(order)] = labels[order]
     return Lines(order, in_order.reshape(-1, IMAGES), lines, places, first, entries, bounds)
@@ -99,16 +114,34 @@ def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: boo
 def _by_ink(images, threads):
     """The order in which neighbours are alike."""
     order, cells = np.arange(len(images)), np.empty((len(images), CELLS), np.uint8)
-    together(_count_ink, threads, images, cells)
-    _sort_by_ink(cells, order, IMAGES)
+    together(_compiled().count_ink, threads, images, cells)
+    _compiled().sort_by_ink(cells, order, IMAGES)
     return order
 
 
 # Numba's cache on disk looks at the file of a compiled function only. So what other files say about the shape
-# of a line comes to the functions below as an argument, and not as a constant.
+# of a line comes to the functions below as an argument, and not as a constant. They use loops where NumPy has
+# a function: with one, loading them would import half of Numba, and SciPy.
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@functools.cache
+def _compiled() -> SimpleNamespace:
+    """The four functions below in machine code."""
+    images = types.Array(types.uint8, 2, "C", readonly=True)
+    table, numbers = types.Array(types.uint8, 2, "C"), types.Array(types.int64, 1, "C")
+    bounds = types.Array(types.int64, 2, "C")
+    places, entries = (types.Array(number, 1, "C") for number in (types.uint16, types.uint32))
+    shape = types.UniTuple(types.int64, 2)
+    mark = (images, numbers, table, shape, types.boolean)
+    fill = (images, numbers, table, numbers, bounds, shape, table, places, entries)
+    return SimpleNamespace(
+        count_ink=compiled(_count_ink, types.void(images, table), parallel=True),
+        sort_by_ink=compiled(_sort_by_ink, types.void(table, numbers, types.int64)),
+        mark=compiled(_mark, types.void(*mark), parallel=True),
+        fill=compiled(_fill, types.void(*fill), parallel=True),
+    )
+
+
 def _count_ink(images, cells):
     """Count the inked pixels in each cell of each image."""
     for i in prange(len(images)):
@@ -118,7 +151,6 @@ def _count_ink(images, cells):
                 cells[i, y // CELL * (SIDE // CELL) + x // CELL] += images[i, y * SIDE + x] > 0
 
 
-@njit(nogil=True, cache=True)
 def _sort_by_ink(cells, order, smallest):
     """Halve the images by the cell whose ink varies most, and each half again, down to the smallest parts."""
     room = np.empty_like(order)
@@ -135,14 +167,18 @@ def _sort_by_ink(cells, order, smallest):
 
 @njit(nogil=True)
 def _most_varied(cells, images):
-    """The cell whose ink has the largest variance over some images."""
+    """The cell whose ink has the largest variance over some images, the first of equals."""
     total, squares = np.zeros(CELLS, np.int64), np.zeros(CELLS, np.int64)
     for i in images:
         for c in range(CELLS):
             ink = np.int64(cells[i, c])
             total[c] += ink
             squares[c] += ink * ink
-    return np.argmax(squares * len(images) - total * total)
+    most = 0
+    for c in range(CELLS):
+        total[c] = squares[c] * len(images) - total[c] * total[c]
+        most = c if total[c] > total[most] else most
+    return most
 
 
 @njit(nogil=True)
@@ -151,14 +187,14 @@ def _sort_by_cell(ink, images, room):
     starts = np.zeros(CELL * CELL + 2, np.int64)
     for i in images:
         starts[ink[i] + 1] += 1
-    starts = np.cumsum(starts)
+    for value in range(CELL * CELL):
+        starts[value + 1] += starts[value]
     for i in images:
         room[starts[ink[i]]] = i
         starts[ink[i]] += 1
     images[:] = room[: len(images)]
 
 
-@njit(parallel=True, nogil=True, cache=True)
 def _mark(images, order, marks, shape, dense):
     """Mark the lines to keep, in the chunks that there are: the ones, and what has ink; or all of them."""
     width, depth = shape
@@ -170,7 +206,6 @@ def _mark(images, order, marks, shape, dense):
                 marks[chunk, (1 + pixel) // depth] |= images[i, pixel] > 0
 
 
-@njit(parallel=True, nogil=True, cache=True)
 def _fill(images, order, marks, first, bounds, shape, lines, places, entries):
     """Write the lines that are marked, and list them place by place."""
     width, depth = shape
@@ -180,7 +215,9 @@ def _fill(images, order, marks, first, bounds, shape, lines, places, entries):
         for chunk in range(block * chunks, (block + 1) * chunks):
             number = first[chunk]
             members = order[chunk * width : (chunk + 1) * width]
-            for place in np.flatnonzero(marks[chunk]):
+            for place in range(marks.shape[1]):
+                if not marks[chunk, place]:
+                    continue
                 for row in range(place * depth, min((place + 1) * depth, ROWS)):
                     offset = row % depth * width
                     for lane in range(len(members)):

@@ -1,14 +1,16 @@
 """One pass over all lines: scores, right answers, errors and gradient, block by block."""
 
+import functools
 import zlib
 from pathlib import Path
 
 import numpy as np
-from numba import njit, prange
+from numba import njit, prange, types
 
 from mlteach.learn.fused.lines import CHUNKS, PLACES, ROWS, Lines
 from mlteach.learn.fused.micro import CACHE_LINE, CLASSES, DEPTH, IMAGES, LANES, LINE, backward, forward
 from mlteach.matmul import vector_ir
+from mlteach.matmul.cached import compiled
 from mlteach.matmul.team import together
 
 # Beyond this score, the sigmoids of different scores can be the same number in float64, and the first of
@@ -77,7 +79,17 @@ def sweep(lines: Lines, room: Room, weights: np.ndarray, threads: int) -> tuple[
     room.weights[:] = padded.reshape(len(padded), room.groups, room.size).transpose(1, 0, 2)
     tally, data = (0,) * room.size, (lines.lines, lines.places, lines.first, lines.entries, lines.bounds)
     space = (room.weights, room.errors, room.sums, room.right)
-    together(_share, threads, tally, np.float32(0), data, lines.labels, space, room.cuts, room.classes)
+    together(
+        _compiled(room.size),
+        threads,
+        tally,
+        np.float32(0),
+        data,
+        lines.labels,
+        space,
+        room.cuts,
+        room.classes,
+    )
     sums = room.sums[0, :, :ROWS, : room.size].transpose(1, 0, 2).reshape(ROWS, -1)
     return int(room.right.sum()), sums[:, : room.classes].copy()
 
@@ -158,8 +170,7 @@ def _add_shares(sums, row):
                 sums[0, g, row, j] += sums[s, g, row, j]
 
 
-def _shared(revision):
-    @njit(parallel=True, nogil=True, cache=True)
+def _share(revision):
     def share(tally, zero, data, labels, space, cuts, classes):
         """Let the team walk the shares, each in memory of its own."""
         revision  # noqa: B018
@@ -174,4 +185,16 @@ def _shared(revision):
     return share
 
 
-_share = _shared(REVISION)
+@functools.cache
+def _compiled(size: int):
+    """The pass in machine code for groups of so many classes."""
+
+    def arrays(*kinds):
+        return types.Tuple([types.Array(number, dimensions, "C") for number, dimensions in kinds])
+
+    lines = ((types.uint8, 2), (types.uint16, 1), (types.int64, 1), (types.uint32, 1), (types.int64, 2))
+    space = ((types.float32, 3), (types.float32, 5), (types.float64, 4), (types.int64, 1))
+    labels, cuts = arrays((types.int32, 2), (types.int64, 1))
+    tally = types.UniTuple(types.int64, size)
+    arguments = (tally, types.float32, arrays(*lines), labels, arrays(*space), cuts, types.int64)
+    return compiled(_share(REVISION), types.void(*arguments), parallel=True)
