@@ -94,6 +94,11 @@ class TalkStep:
             self.seconds = device.seconds(begin, device.stamp()) / iterations
             return device.download(found) / self._count, device.download(weights)
 
+    def iterate(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Take one step, there and back: the accuracy of the given weights, and the weights after it."""
+        accuracies, after = self.train(theta)
+        return float(accuracies[0]), after
+
     def _step(self, weights, found, iteration: int) -> None:
         self._sweep(self._words, self._labels, weights, self._partial, self._right)
         rate = self._rate / self._count

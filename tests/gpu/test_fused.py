@@ -55,6 +55,8 @@ def test_theta_stays_through_the_iterations():
     np.testing.assert_allclose(found, accuracies)
     np.testing.assert_allclose(after, expected, rtol=0, atol=1e-5)
     assert found[1] > found[0]
+    step = fused.TalkStep(images, labels, rate=0.5, device=SimtDevice())
+    assert step.iterate(theta)[0] == accuracies[0]
 
 
 def test_images_of_28_by_28_are_the_same():
