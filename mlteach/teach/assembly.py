@@ -16,6 +16,7 @@ LABEL = re.compile(r"^([.\w$]+):")
 JUMP = re.compile(r"^\s+(?:j\w+|b\.\w+|b|cbn?z\s+\w+,|tbn?z\s+\w+,\s*#?\w+,)\s+([.\w$]+)\s*$")
 X86_ADD = re.compile(r"^\s+v?(?:add|fn?madd\d*)([sp])([sd])\s.*?%([xyz])mm\d+(?: ?\{.*)?$")
 ARM_ADD = re.compile(r"^\s+(?:fadd|fn?madd|fmla)(?:\.(\d+)[sd])?\s+(?:[sd]\d+|v\d+(?:\.(\d+)[sd])?)\b")
+SVE_ADD = re.compile(r"^\s+(?:fadd|fmla|fmad)\s+z\d+\.([sd])\b")
 REGISTER = {"x": 128, "y": 256, "z": 512}  # bits
 
 
@@ -108,10 +109,16 @@ def _loops(assembly: str) -> Iterator[tuple[str, ...]]:
 
 
 def _lanes(instruction: str) -> int:
-    """How many numbers an instruction adds at once, 0 where it does not add."""
+    """How many numbers an instruction adds at once, 0 where it does not add.
+
+    Arm's scalable vectors say their length only when they run: they count as the 128 bits that they have at
+    least.
+    """
     if match := X86_ADD.match(instruction):
         kind, number, register = match.groups()
         return 1 if kind == "s" else REGISTER[register] // (32 if number == "s" else 64)
     if match := ARM_ADD.match(instruction):
         return int(match[1] or match[2] or 1)
+    if match := SVE_ADD.match(instruction):
+        return 4 if match[1] == "s" else 2
     return 0

@@ -53,6 +53,13 @@ SSE = """
 	cmpq	%rax, %rcx
 	jne	.LBB0_1
 """
+SVE = """
+.LBB0_1:
+	ld1w	{ z1.s }, p0/z, [x8, x9, lsl #2]
+	fadd	z0.s, z1.s, z0.s
+	fmla	z2.d, p0/m, z1.d, z3.d
+	tbnz	w10, #0, .LBB0_1
+"""
 AVX512 = """
 .LBB0_1:
 	vfmadd213pd	(%rdx,%rax,8), %zmm1, %zmm0
@@ -64,8 +71,8 @@ AVX512 = """
 
 @pytest.mark.parametrize(
     ("assembly", "adds"),
-    [(AVX2, (8, 8)), (NEON, (4, 4)), (SSE, (1, 2)), (AVX512, (8, 16, 16)), ("add:\n\tretq\n", ())],
-    ids=["avx2", "neon", "sse", "avx512", "none"],
+    [(AVX2, (8, 8)), (NEON, (4, 4)), (SSE, (1, 2)), (SVE, (4, 2)), (AVX512, (8, 16, 16)), ("", ())],
+    ids=["avx2", "neon", "sse", "sve", "avx512", "none"],
 )
 def test_the_widest_innermost_loop_is_found(assembly, adds):
     loop = find_hot_loop(assembly)

@@ -84,6 +84,14 @@ def in_quarters(x, y):
 
 
 @njit
+def in_blocks(x, y):
+    total = x.dtype.type(0)
+    for start in range(0, len(x), 32):
+        total += dot_in_four(x[start : start + 32], y[start : start + 32])
+    return total
+
+
+@njit
 def without_the_rest(x, y):
     whole = len(x) // 4 * 4
     return dot_in_four(x[:whole], y[:whole])
@@ -126,6 +134,7 @@ def by_blas(x, y):
         (in_two, "expected the products"),
         (in_eight, "expected the products"),
         (in_quarters, "expected the products"),
+        (in_blocks, "expected the products"),
         (without_the_rest, "k = 1, float64: expected"),
         (past_the_end, "k = 1, float64: expected"),
         (in_float64, "expected float32 out, came float64"),

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 
 from mlteach.measure import walk
 from mlteach.teach.plots import by_size, cache_step, column_walk, figure
 from mlteach.teach.plots.cache_lines import LINE, ROWS, SETS, TINTS, WAYS
+from mlteach.teach.plots.style import ORANGE
 
 
 @pytest.mark.parametrize("columns", range(1, 25))
@@ -37,15 +39,16 @@ def test_a_step_shows_the_number_its_line_and_the_count(columns, step):
     words = [text.get_text() for text in ax.texts]
     assert f"misses so far: {misses}" in words
     assert f"{now.line * LINE}–{now.line * LINE + LINE - 1}" in words
-    assert sum(str(box.get_gid()).startswith("number") for box in ax.patches) == ROWS * columns
+    boxes = {box.get_gid(): box for box in ax.patches if str(box.get_gid()).startswith("number")}
+    assert len(boxes) == ROWS * columns
+    orange = [name for name, box in boxes.items() if box.get_facecolor() == to_rgba(ORANGE)]
+    assert orange == [f"number {now.number}"]
 
 
 def test_each_line_has_the_tint_of_its_set():
     _, ax = figure()
     cache_step(ax, 10, 0)
     boxes = {box.get_gid(): box.get_facecolor() for box in ax.patches}
-    from matplotlib.colors import to_rgba
-
     assert boxes["number 4"] == boxes["number 7"] == boxes["number 20"] == to_rgba(TINTS[1])
     assert boxes["number 8"] == to_rgba(TINTS[2])
 

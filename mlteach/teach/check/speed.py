@@ -82,7 +82,7 @@ def _lost_ones(dtype: type, first: int, last: int) -> Case:
     How many are left says which products share a sum.
     """
     x = np.ones(64, dtype)
-    huge = dtype(2.0 ** (np.finfo(dtype).nmant + 4))
+    huge = dtype(2.0 ** (np.finfo(dtype).nmant + 8))
     x[[first, last]] = huge, -huge
     left = len(x) - 2 - len(range(first + 4, last, 4))
 
