@@ -39,7 +39,7 @@ def test_a_waterfall_of_nothing_says_so(ax):
 
 
 def test_the_best_block_size_is_marked(ax):
-    plots.block_sizes(ax, {1: 0.4, 64: 0.03, 4096: 0.06})
+    plots.block_sizes(ax, {1: 4e-5, 64: 1e-6, 4096: 2e-6})
     (best,) = ax.findobj(lambda artist: artist.get_gid() == "best")
     assert best.get_xdata()[0] == 64
-    assert words(ax) == ["400 ms", "60 ms", "30 ms"]
+    assert words(ax) == ["40 µs", "1 µs", "2 µs"]

@@ -53,38 +53,37 @@ def waterfall(ax: Axes, seconds: Mapping[str, float], title: str = "What each st
 
 @styled
 def block_sizes(ax: Axes, seconds: Mapping[int, float]) -> Axes:
-    """Draw the time of a pass against the number of images in a block.
+    """Draw what an image costs in a pass over blocks, against the number of images in a block.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
     seconds : mapping of int to float
-        Seconds of the whole pass for each size, at least two.
+        Seconds per image for each size, at least two.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
     sizes = sorted(seconds)
-    times = [1000 * seconds[size] for size in sizes]
+    times = [1e6 * seconds[size] for size in sizes]
     ax.plot(sizes, times, "o-", color=BLUE)
     ax.set(xscale="log", yscale="log")
-    ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    ax.set_ylim(min(times) / 1.6, max(times) * 1.6)
+    ax.set_xticks(sizes, map(str, sizes))
+    ax.set_ylim(min(times) / 2, max(times) * 2)
     plain_log(ax.yaxis)
     ax.minorticks_off()
     ax.grid(True, axis="y")
     best = min(sizes, key=seconds.__getitem__)
-    ax.plot(best, 1000 * seconds[best], "o", ms=11, color=ORANGE, gid="best")
-    for size, side in ((sizes[0], "left"), (sizes[-1], "right"), (best, "center")):
-        low = size == best
+    ax.plot(best, 1e6 * seconds[best], "o", ms=11, color=ORANGE, gid="best")
+    for size in sizes:
         ax.annotate(
             seconds_text(seconds[size]),
-            (size, 1000 * seconds[size]),
-            xytext=(0, -18 if low else 10),
+            (size, 1e6 * seconds[size]),
+            xytext=(0, -20 if size == best else 10),
             textcoords="offset points",
-            ha=side,
-            color=ORANGE if low else GREY,
-            fontweight="bold" if low else "normal",
+            ha="center",
+            color=ORANGE if size == best else GREY,
+            fontweight="bold" if size == best else "normal",
         )
-    return headline(ax, "One pass, in blocks of different sizes", x="images in a block, log scale", y="ms")
+    return headline(ax, "One pass, in blocks of different sizes", x="images in a block", y="µs per image")
