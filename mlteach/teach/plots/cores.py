@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from mlteach.measure.units import number_text
 from mlteach.teach.plots.parallel import speed_up
@@ -58,7 +59,7 @@ def core_ceilings(
     if not cores:
         raise ValueError("there is nothing to draw: measure at least one number of cores")
     most = max(*cores, 2)
-    along = np.geomspace(1, most, 100)
+    along = np.linspace(1, most, 200)
     ax.plot(along, along, color=GREY, lw=1.2, ls="--", gid="ideal")
     ends = [(most, float(most), "a core each", GREY)]
     if serial is not None:
@@ -76,13 +77,9 @@ def core_ceilings(
         ax.plot(counts, [gains[count] for count in counts], marker, color=colour, ms=9, label=name, zorder=4)
         ends.append((counts[-1], gains[counts[-1]], name, colour))
         highest = max(highest, *gains.values())
-    ticks = [2**power for power in range(int(np.log2(most)) + 1)]
-    ax.set_xscale("log", base=2)
-    ax.set_yscale("log", base=2)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_ticks(ticks, [str(tick) for tick in ticks])
-    lowest = min(1.0, *(gain for gains in measured.values() for gain in gains.values()))
-    ax.set(xlim=(0.94, most * 1.03), ylim=(0.85 * lowest, 1.12 * highest))
+    ax.set(xlim=(0.9, most + 0.03 * (most - 1)), ylim=(0, 1.08 * highest))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(True, axis="y")
     best, count = max((gain, count) for gains in measured.values() for count, gain in gains.items())
     title = f"{count} core{'s'[: count > 1]}: at best {number_text(best)} times as fast as one"
     return label_ends(headline(ax, title, x="cores", y="times as fast as one core"), ends)
