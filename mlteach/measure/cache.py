@@ -19,7 +19,7 @@ from mlteach.measure._cache_arguments import (
     pieces_of,
     whole,
 )
-from mlteach.measure.units import bytes_text
+from mlteach.measure.units import bytes_text, count_text
 
 PAGE = 4096  # bytes; each array starts on a page of its own, as the operating system hands out big ones
 EMPTY = -1  # where a way holds no line yet: addresses, and so the numbers of lines, start at 0
@@ -60,10 +60,10 @@ class CacheLevel:
 
     def __str__(self):
         share = f" ({self.misses / self.accesses:.2%})" if self.accesses else ""
-        arrays = ", ".join(f"{name} {misses:,}" for name, misses in self.by_array.items())
+        arrays = ", ".join(f"{name} {count_text(misses)}" for name, misses in self.by_array.items())
         return (
             f"{bytes_text(self.bytes)}, {self.ways} ways, lines of {self.line} B: "
-            f"{self.accesses:,} accesses, {self.misses:,} misses{share}: {arrays}"
+            f"{count_text(self.accesses)} accesses, {count_text(self.misses)} misses{share}: {arrays}"
         )
 
 

@@ -13,6 +13,7 @@ from mlteach.measure.contents import Contents, Newer
 from mlteach.measure.finding import Finding, how_to_set, output_of
 from mlteach.measure.journal import Journal
 from mlteach.measure.machine import version
+from mlteach.measure.units import count_text
 
 NEWEST_TESTED = (3, 14)
 LITTLE_DISK, TOO_LITTLE_DISK = 1 << 30, 100 << 20  # bytes free
@@ -163,14 +164,14 @@ def digits() -> Iterator[Finding]:
         cure = "Run `pip install --force-reinstall --no-deps mlteach`, or check out mlteach/data again."
         yield Finding("Digits", "fail", f"{str(problem).rstrip('.')}.", cure)
     else:
-        yield Finding("Digits", "ok", f"All {count:,} are there, and their checksums are right.")
+        yield Finding("Digits", "ok", f"All {count_text(count)} are there, and their checksums are right.")
 
 
 def disk() -> Iterator[Finding]:
     """Space for the journal and for the reader's notebooks."""
     folders = [_existing(Journal().path.parent), Path.cwd()]
     free, folder = min((shutil.disk_usage(folder).free, folder) for folder in folders)
-    message = f"{free / 2**30:,.1f} GiB free in {folder}."
+    message = f"{free / 2**30:.1f} GiB free in {folder}."
     if free >= LITTLE_DISK:
         yield Finding("Disk", "ok", message)
     else:

@@ -8,11 +8,11 @@ def seconds_text(seconds: float) -> str:
             return f"{seconds / factor:.3g} {unit}"
     if seconds < 119.5:
         return f"{seconds:.3g} s"
-    return f"{seconds / 60:,.1f} min"
+    return f"{seconds / 60:,.1f} min".replace(",", " ")
 
 
 def number_text(value: float) -> str:
-    """Write a number with two or three digits that matter, such as ``1.04``, ``9.7``, ``62`` or ``3,260``."""
+    """Write a number with two or three digits that matter, such as ``1.04``, ``9.7``, ``62`` or ``3 260``."""
     size = abs(value)
     if size < 0.1:
         return f"{value:.2g}"
@@ -20,7 +20,12 @@ def number_text(value: float) -> str:
         return f"{value:.2f}"
     if size < 9.95:
         return f"{value:.1f}"
-    return f"{float(f'{value:.3g}') if size >= 100 else value:,.0f}"
+    return f"{float(f'{value:.3g}') if size >= 100 else value:,.0f}".replace(",", " ")
+
+
+def count_text(count: int) -> str:
+    """Write a whole number in full, its digits in groups of three, such as ``60 000``."""
+    return f"{count:,}".replace(",", " ")
 
 
 def bytes_text(count: float) -> str:

@@ -5,7 +5,7 @@ import numbers
 from dataclasses import dataclass
 
 from mlteach.measure import Journal
-from mlteach.measure.units import number_text, seconds_text
+from mlteach.measure.units import count_text, number_text, seconds_text
 
 CLOSE = 1.05  # a guess within five per cent is right
 
@@ -103,7 +103,7 @@ def _is_number(value: object) -> bool:
 def _truth_text(truth: float, unit: str) -> str:
     """Write what was measured: a count in full, a short time in the unit that suits it."""
     if isinstance(truth, numbers.Integral):
-        return _with_unit(f"{truth:,}", unit)
+        return _with_unit(count_text(truth), unit)
     if unit == "s" and 0 < truth < 1:
         return seconds_text(truth)
     return _with_unit(number_text(truth), unit)

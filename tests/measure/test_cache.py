@@ -171,7 +171,7 @@ def test_an_empty_product_accesses_nothing(size):
 def test_a_report_reads_well_and_cannot_change():
     report = simulate("ijk", 64, 64, 64, levels=[SMALL, (32768, 8, 64)])
     first, second = str(report).splitlines()
-    assert first.startswith("1 KiB, 2 ways, lines of 64 B: 1,048,576 accesses, ")
+    assert first.startswith("1 KiB, 2 ways, lines of 64 B: 1 048 576 accesses, ")
     assert second.startswith("32 KiB, 8 ways, lines of 64 B: ")
     assert report.levels[1].sets == 64
     with pytest.raises(AttributeError):

@@ -373,7 +373,7 @@ def test_digits_that_are_not_whole_are_told(monkeypatch):
     def broken(split):
         raise mnist.IdxError(f"{split}-images: the checksum is wrong")
 
-    assert only(doctor_setup.digits).message == "All 70,000 are there, and their checksums are right."
+    assert only(doctor_setup.digits).message == "All 70 000 are there, and their checksums are right."
     monkeypatch.setattr(mnist, "load", broken)
     found = only(doctor_setup.digits)
     assert found.status == "fail"

@@ -6,12 +6,13 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from mlteach.matmul import usable_cores
 from mlteach.measure import ceilings, machine, probe, weakness
 from mlteach.measure.machine import Blas, Ceiling, Machine, describe
-from mlteach.measure.units import bytes_text, listing, number_text, seconds_text
+from mlteach.measure.units import bytes_text, count_text, listing, number_text, seconds_text
 from mlteach.measure.weakness import old_kernels, weaknesses
 
 
@@ -392,6 +393,7 @@ def test_the_triad_computes():
         (119, "119 s"),
         (120, "2.0 min"),
         (7200, "120.0 min"),
+        (72_000, "1 200.0 min"),
     ],
 )
 def test_times_in_words(seconds, text):
@@ -410,8 +412,8 @@ def test_times_in_words(seconds, text):
         (9.97, "10"),
         (61.7, "62"),
         (99.7, "100"),
-        (3263.4, "3,260"),
-        (1234567, "1,230,000"),
+        (3263.4, "3 260"),
+        (1234567, "1 230 000"),
         (-12.4, "-12"),
     ],
 )
@@ -419,7 +421,14 @@ def test_numbers_in_words(value, text):
     assert number_text(value) == text
 
 
-def test_sizes_and_lists_in_words():
+def test_sizes_counts_and_lists_in_words():
+    assert [count_text(count) for count in (0, 999, 1000, 60_000, np.int64(-1_413_000_000))] == [
+        "0",
+        "999",
+        "1 000",
+        "60 000",
+        "-1 413 000 000",
+    ]
     assert [bytes_text(size) for size in (12, 49152, 272629760, 3 << 30)] == [
         "12 B",
         "48 KiB",

@@ -52,7 +52,7 @@ def test_the_readers_own_journal_is_the_default(tmp_path, monkeypatch):
         (0, 47.0, "s", "Measured: 47 s. You guessed 0 s, 47 s too low."),
         (-3, 5, "x", "Measured: 5 x. You guessed -3 x, 8.0 x too low."),
         (3, 0, "", "Measured: 0. You guessed 3, 3.0 too high."),
-        (1e6, 999_500, "", "Measured: 999,500. You guessed 1000000, within 5 %."),
+        (1e6, 999_500, "", "Measured: 999 500. You guessed 1000000, within 5 %."),
         (1 / 3, 0.25, "", "Measured: 0.25. You guessed 0.333333333333, 1.33 times too high."),
     ],
 )

@@ -94,6 +94,6 @@ def test_the_title_says_whether_a_tile_helps(ax):
     def title(n, tile):
         return plots.tile_misses(ax, misses(tile, n), misses(n=n), tile).get_title("left")
 
-    assert title(80, (40, 16, 16)) == "Tiles of 40 x 16 x 16: 3,200 misses, 10 times fewer"
-    assert title(80, (40, 48, 80)) == "Tiles of 40 x 48 x 80: 33,200 misses, 1.01 times more"
+    assert title(80, (40, 16, 16)) == "Tiles of 40 x 16 x 16: 3 200 misses, 10 times fewer"
+    assert title(80, (40, 48, 80)) == "Tiles of 40 x 48 x 80: 33 200 misses, 1.01 times more"
     assert title(40, (1, 1, 1)) == "Tiles of 1 x 1 x 1: 545 misses, as many as without"

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from mlteach.measure.units import count_text
 from mlteach.teach.plots.style import BLUE, GREY, INK, ORANGE, headline, image_axes, styled
 
 # Ten colours cannot all stay apart for every eye: each point is therefore written as its digit too.
@@ -106,7 +107,7 @@ def wrong_digits(
     """
     images, labels, predicted = np.asarray(images), np.asarray(labels), np.asarray(predicted)
     wrong = np.flatnonzero(labels != predicted)
-    score = f"{len(wrong):,} of {len(labels):,} misread".replace(",", " ")
+    score = f"{count_text(len(wrong))} of {count_text(len(labels))} misread"
     if len(wrong) == 0:
         return image_axes(ax, score)
     shown = wrong[: columns * rows]

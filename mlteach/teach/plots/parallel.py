@@ -8,6 +8,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
+from mlteach.measure.units import count_text
 from mlteach.teach.plots.style import BLUE, GREY, INK, ORANGE, headline, label_ends, styled
 
 PALE = "#8FBEDA"  # every other task, so that neighbours can be told apart
@@ -61,7 +62,7 @@ def gantt(ax: Axes, spans: Iterable[tuple[Hashable, float, float]], *, title: st
 
 
 def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}".replace(",", " ")
+    return f"{count_text(count)} {what}{'s' * (count != 1)}"
 
 
 def speed_up(serial_fraction: ArrayLike, cores: ArrayLike) -> np.ndarray:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from mlteach.measure import CacheLevel, Measurement
-from mlteach.measure.units import bytes_text, number_text
+from mlteach.measure.units import bytes_text, count_text, number_text
 from mlteach.teach.plots.style import COLOURS, FAINT, GREY, INK, ORANGE, headline, label_ends, styled
 
 SHADES = ("#F4EEE0", "#EADDC6", "#DCC9A8")  # darker, the further away b lies
@@ -110,15 +110,16 @@ def tile_misses(
         for what, level, offset, colour in (("whole", whole, -0.2, FAINT), ("tiled", tiled, 0.2, ORANGE)):
             count = level.by_array[name]
             ax.barh(row + offset, count, height=0.34, color=colour, gid=f"{name} {what}")
-            ax.text(count, row + offset, f" {count:,}", va="center", color=GREY if level is whole else INK)
+            words = f" {count_text(count)}"
+            ax.text(count, row + offset, words, va="center", color=GREY if level is whole else INK)
     most = max(*whole.by_array.values(), *tiled.by_array.values())
     ax.set(xlim=(0, 1.15 * most), ylim=(2.6, -0.6))
     ax.set_yticks(range(3), [f"{name}\ntile {bytes_text(bytes_of[name])}" for name in ARRAYS], color=INK)
     ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda count, _: count_text(round(count))))
     ratio = whole.misses / tiled.misses
     words = f"{number_text(max(ratio, 1 / ratio))} times {'fewer' if ratio > 1 else 'more'}"
     if ratio == 1:
         words = "as many as without"
-    title = f"Tiles of {tm} x {tn} x {tk}: {tiled.misses:,} misses, {words}"
+    title = f"Tiles of {tm} x {tn} x {tk}: {count_text(tiled.misses)} misses, {words}"
     return headline(ax, title, x=f"misses in a cache of {bytes_text(tiled.bytes)}; grey: without tiles")
