@@ -26,7 +26,6 @@ PLACES = -(-ROWS // DEPTH)
 BLOCK = 512  # images of a block: the errors of twelve classes, 24 KB, stay in the first-level cache
 CHUNKS = BLOCK // IMAGES
 LINE_BITS = 32 - CHUNK_BITS
-SLACK = 1 << 16  # bytes after the last line, for a prefetch that rounds up
 CELL = 4  # pixels of a side of the squares in which ink is compared
 CELLS = (SIDE // CELL) ** 2
 
@@ -41,7 +40,7 @@ class Lines:
         Which image is the first, the second, and so on.
     labels : ndarray of int32, shape (blocks * CHUNKS, IMAGES)
         The label of each image in this order, -1 where there is none.
-    lines : ndarray of uint8, shape (more than lines, LINE)
+    lines : ndarray of uint8, shape (lines, LINE)
         Chunk after chunk. Missing images of the last chunk are blank, also in the column of ones.
     places : ndarray of uint16, shape (lines,)
         The place of each line; they rise within a chunk.
@@ -91,7 +90,7 @@ def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: boo
     in_block = marks.reshape(blocks, CHUNKS, PLACES).sum(axis=1, dtype=np.int64)
     np.cumsum(in_block, axis=1, out=bounds[:, 1:])
     bounds += first[:-1:CHUNKS, None]
-    lines = np.zeros((first[-1] + SLACK // LINE, LINE), np.uint8)
+    lines = np.zeros((first[-1], LINE), np.uint8)
     places, entries = np.empty(first[-1], np.uint16), np.empty(first[-1], np.uint32)
     together(
         _compiled().fill,

@@ -111,8 +111,12 @@ def forward(builder, lanes, arguments, classes):
 
     start = [lines, places, *[lanes.zero] * (classes * VECTORS)]
     _, _, *sums = repeat(builder, count, start, step)
+    _judge(builder, lanes, sums, builder.trunc(number, LANE), labels, best, answers, scores, errors)
+
+
+def _judge(builder, lanes, sums, first, labels, best, answers, scores, errors):
+    """Write scores and errors of a group of classes, and keep the best score of each image with its class."""
     whole = ir.VectorType(LANE, lanes.count)
-    first = builder.trunc(number, LANE)
     for v in range(VECTORS):
         label, answer = (
             builder.load(at(builder, x, v * lanes.width), typ=whole, align=4) for x in (labels, answers)
