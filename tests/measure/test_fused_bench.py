@@ -38,4 +38,4 @@ def test_figures_are_added_to_a_file(tmp_path, monkeypatch, capsys):
     assert [one["threads"] for one in kept["iterations"]] == [2] * 4 + [1] * 4
     assert kept["machine"]["cores"] >= 1
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.split() == "fused 5 ms 16 times numpy float64".split()
+    assert last.split() == ["fused", "5", "ms", "16", "times", "numpy", "float64"]
