@@ -66,7 +66,7 @@ def roofline(
     ax.set_ylim(floor / 2, 2 * max([*(roof.peak for roof in roofs), *(point.gflops for point in points)]))
     for axis in (ax.xaxis, ax.yaxis):
         plain_log(axis)
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}".replace(",", " ")))
     ax.grid(True)
     _points(ax, points)
     headline(ax, title or _title(roofs), x="operations per byte from memory", y="GFLOP/s")
