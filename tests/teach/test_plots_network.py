@@ -77,3 +77,15 @@ def test_guesses_are_multiples_of_the_truth():
 def test_no_guess_is_said_in_words():
     _, ax = plots.figure()
     assert "No guess to show" in plots.guesses(ax, {}).get_title(loc="left")
+
+
+def test_both_passes_name_their_products():
+    _, ax = plots.figure()
+    assert plots.passes(ax) is ax
+    assert {"@ w1 + b1", "@ w2 + b2", "@ w2.T\n0 where hidden is 0", "slope of w1\nx.T @ error"} <= set(
+        words(ax)
+    )
+    forward = [patch for patch in ax.patches if patch.get_gid() in ("x", "hidden", "p")]
+    back = [patch for patch in ax.patches if patch.get_gid() == "error"]
+    assert (len(forward), len(back)) == (3, 2)
+    assert max(p.get_xy()[:, 1].max() for p in forward) < min(p.get_xy()[:, 1].min() for p in back)
