@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from mlteach import mnist
 from mlteach.files import replacing
-from mlteach.learn.backward import Batch, layers_in, parameters
+from mlteach.learn.backward import Batch, Layers, layers_in, parameters
 from mlteach.learn.elementwise import descend
 from mlteach.learn.recipe import EPOCHS, RECIPE, SIZES, cosine, features
 from mlteach.matmul import FLOATS, Kernel, resolve
@@ -43,11 +43,6 @@ class MLP:
     dtype : data type
         float32, or float64.
 
-    Attributes
-    ----------
-    layers : list of (ndarray, ndarray)
-        Weights (inputs, outputs) and biases (outputs,) of each layer.
-
     Raises
     ------
     ValueError, TypeError
@@ -69,12 +64,16 @@ class MLP:
         self._multiply = lambda a, b, out: chosen.run(a, b, out, workers)
         self._random = np.random.default_rng(seed)
         self._parameters = np.zeros(parameters(self.sizes), self.dtype)
-        self.layers = layers_in(self._parameters, self.sizes)
         for weights, _ in self.layers:  # after He et al., "Delving Deep into Rectifiers" (2015)
             weights[...] = self._random.normal(0, math.sqrt(2 / len(weights)), weights.shape)
 
     def __repr__(self) -> str:
         return f"MLP({'-'.join(map(str, self.sizes))}, {self.dtype})"
+
+    @property
+    def layers(self) -> Layers:
+        """Weights (inputs, outputs) and biases (outputs,) of each layer, to be read or written in place."""
+        return layers_in(self._parameters, self.sizes)
 
     def fit(
         self,
@@ -129,8 +128,8 @@ class MLP:
         batch = min(batch, len(x))
         memory = {rows: self._memory(rows) for rows in {batch, len(x) % batch} - {0}}
         gradient, velocity = np.empty_like(self._parameters), np.zeros_like(self._parameters)
-        slopes = layers_in(gradient, self.sizes)
-        split = sum(weights.size for weights, _ in self.layers)  # behind all weights lie the biases
+        layers, slopes = self.layers, layers_in(gradient, self.sizes)
+        split = sum(weights.size for weights, _ in layers)  # behind all weights lie the biases
         vectors = self._parameters, velocity, gradient
         weights, biases = [v[:split] for v in vectors], [v[split:] for v in vectors]
         momentum, still = self.dtype.type(momentum), self.dtype.type(0)
@@ -142,8 +141,8 @@ class MLP:
                 passing = memory[len(rows)]
                 np.take(x, rows, axis=0, out=passing.x, mode="clip")  # the other modes go through a copy
                 np.take(targets, rows, axis=0, out=passing.targets, mode="clip")
-                passing.forward(self.layers)
-                passing.backward(self.layers, slopes, step / len(rows))
+                passing.forward(layers)
+                passing.backward(layers, slopes, step / len(rows))
                 descend(*weights, momentum, self.dtype.type(step * decay))
                 descend(*biases, momentum, still)
             if not np.isfinite(self._parameters).all():
@@ -232,8 +231,10 @@ class MLP:
             )
         if x.dtype.kind != "f":
             raise TypeError(f"x holds {x.dtype}, but a network wants floats near 1: give features(images)")
-        x = np.ascontiguousarray(x, self.dtype)
-        if not np.isfinite(x.sum()):
+        x = np.require(x, self.dtype, ["C", "ALIGNED"])
+        with np.errstate(all="ignore"):
+            finite = np.isfinite(x.sum())
+        if not finite:
             raise ValueError(
                 "x holds numbers that are infinite, not a number or far too large: leave them out"
             )

@@ -1,5 +1,6 @@
 """The network: its gradient, its steps, what it keeps to the bit, what it reads from files, bad input."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -127,6 +128,14 @@ def test_inputs_of_any_layout_are_left_as_they_were():
     plain = mlp.MLP((6, 4, 3), dtype="float64").fit(before, y, 2, 7, 0.1).probabilities(before)
     assert np.array_equal(turned, plain)
     assert np.array_equal(x, before)
+
+
+def test_a_copy_learns_on_its_own():
+    x, y = problem()
+    network = mlp.MLP((6, 4, 3)).fit(x, y, 1, 10, 0.1)
+    before, twin = network.probabilities(x), copy.deepcopy(network)
+    assert not np.array_equal(twin.fit(x, y, 3, 10, 0.1).probabilities(x), before)
+    assert np.array_equal(network.probabilities(x), before)
 
 
 def test_sure_scores_stay_finite():

@@ -61,12 +61,12 @@ def confusion_matrix(ax: Axes, labels: ArrayLike, predicted: ArrayLike, *, title
 
 
 def _commonest(counts: np.ndarray, wrong: np.ndarray) -> str:
-    right = f"{100 * np.trace(counts) / counts.sum():.2f} % read right"
+    right = f"{100 * np.trace(counts) / counts.sum():.2f} % right"
     if not wrong.any():
         return right
     label, read = np.unravel_index(wrong.argmax(), wrong.shape)
     times = f"{wrong.max()} times" if wrong.max() > 1 else "once"
-    return f"{right}; the commonest mistake: {label} taken for {read}, {times}"
+    return f"{right}; {label} was taken for {read} {times}"
 
 
 @styled

@@ -6,7 +6,7 @@ from mlteach.teach.plots.style import BLUE, INK, ORANGE, image_axes, styled
 
 HIGH, WIDE = 2.2, 4.8  # of a box
 BOXES = (("x", "pixels"), ("hidden", "after the ReLU"), ("p", "after the softmax"))
-PITCH = 11  # from one box to the next
+PITCH = 12.5  # from one box to the next
 
 
 @styled
