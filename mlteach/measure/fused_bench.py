@@ -90,7 +90,15 @@ def time_ways(threads: int, rounds: int, ways=WAYS) -> list[dict]:
     runs: dict[str, list[dict]] = {way: [] for way in ways}
     for turn in range(rounds):
         for way in (*ways[turn % len(ways) :], *ways[: turn % len(ways)]):
-            command = [sys.executable, "-m", __spec__.name, "--way", way, "--threads", str(threads)]
+            command = [
+                sys.executable,
+                "-m",
+                "mlteach.measure.fused_bench",
+                "--way",
+                way,
+                "--threads",
+                str(threads),
+            ]
             done = subprocess.run(
                 command, env=clean_environment(threads), check=True, capture_output=True, text=True
             )
