@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlteach.errors import GpuUnavailable
 from mlteach.gpu import simulated
@@ -106,7 +107,7 @@ def _pretended_device(compute_capability: tuple[int, int]) -> Iterator[None]:
     from numba.cuda import compiler, dispatcher
 
     device = types.SimpleNamespace(compute_capability=compute_capability)
-    asked = [module for module in (compiler, dispatcher) if hasattr(module, "get_current_device")]
+    asked: list[Any] = [module for module in (compiler, dispatcher) if hasattr(module, "get_current_device")]
     before = [module.get_current_device for module in asked]
     for module in asked:
         module.get_current_device = lambda: device

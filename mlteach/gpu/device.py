@@ -28,7 +28,7 @@ class NumbaDevice:
         """Copy an array to the GPU."""
         return self._cuda.to_device(array)
 
-    def empty(self, shape: tuple[int, int], dtype):
+    def empty(self, shape: tuple[int, ...], dtype):
         """Make an array on the GPU."""
         return self._cuda.device_array(shape, dtype)
 
@@ -66,7 +66,7 @@ class CupyDevice:
         """Copy an array to the GPU."""
         return self._cupy.asarray(array)
 
-    def empty(self, shape: tuple[int, int], dtype):
+    def empty(self, shape: tuple[int, ...], dtype):
         """Make an array on the GPU."""
         return self._cupy.empty(shape, dtype)
 
@@ -144,7 +144,7 @@ def prepare_cupy(start: Callable) -> Callable[[np.ndarray, np.ndarray], Product]
     def prepare(a: np.ndarray, b: np.ndarray) -> Product:
         require(package="cupy")
         with explained():
-            return Product(CupyDevice(), start, *map(np.ascontiguousarray, (a, b)), a.dtype)
+            return Product(CupyDevice(), start, np.ascontiguousarray(a), np.ascontiguousarray(b), a.dtype)
 
     return prepare
 

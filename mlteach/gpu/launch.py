@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import cuda
@@ -16,8 +17,9 @@ def jit_for(threads: int) -> Callable:
     The compiler then knows that all warps are whole, which saves registers. Only the package numba-cuda
     passes it on; elsewhere this is plain `cuda.jit`.
     """
-    told = "launch_bounds" in inspect.signature(cuda.jit).parameters
-    return cuda.jit(launch_bounds=threads) if told else cuda.jit
+    known = "launch_bounds" in inspect.signature(cuda.jit).parameters
+    options: dict[str, Any] = {"launch_bounds": threads} if known else {}
+    return cuda.jit(**options)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Launch:
         The compute capability that a GPU needs.
     """
 
-    function: Callable
+    function: Any
     block: tuple[int, ...]
     cells: tuple[int, int]
     rows_first: bool = False

@@ -140,7 +140,8 @@ def report(
     kernels = {**CUDA, **VARIANTS}
     if name not in kernels:
         raise ValueError(f"{name!r} is not a kernel of ours: choose from {', '.join(kernels)}")
-    launch, capability = kernels[name], tuple(compute_capability)
+    launch, (major, minor) = kernels[name], compute_capability
+    capability = (major, minor)
     if capability < launch.capability:
         needed, given = (".".join(map(str, c)) for c in (launch.capability, capability))
         raise ValueError(f"{name} needs compute capability {needed}, not {given}: take (8, 0) or (9, 0)")

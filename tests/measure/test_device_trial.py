@@ -12,7 +12,7 @@ from mlteach.errors import GpuUnavailable
 from mlteach.gpu import device, driver
 from mlteach.gpu.device import Product
 from mlteach.matmul import KERNELS, Kernel
-from mlteach.measure import climb, machine, probe, records
+from mlteach.measure import bench, climb, machine, probe, records
 from mlteach.measure import trial as trial_module
 from mlteach.measure.bench import compare, time_iteration, time_product
 from mlteach.measure.weakness import weaknesses
@@ -166,6 +166,7 @@ def test_the_gpu_is_part_of_the_machine(monkeypatch):
 def test_the_ladder_of_a_gpu_from_the_command_line(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("mlteach.gpu.why_not", lambda *needs, **more: None)
     monkeypatch.setattr(device, "NumbaDevice", SimtDevice)
+    monkeypatch.setattr(bench, "timed_machine", lambda measure: machine.describe())
     figures = tmp_path / "gpu.json"
     arguments = ["ladder", "--kernels", "cuda_naive,cuda_tensor_core", "--shape", "3x4x5", "--json", figures]
     monkeypatch.setattr(sys, "argv", ["mlteach", *map(str, arguments)])
