@@ -54,7 +54,7 @@ def train(
     check_files(plot_file, save, json_file)
     learner = _learner(model, kernel, dtype, threads, images)
     records: list[dict] = []
-    outcome = {"model": model.value, "iterations": records}
+    outcome: dict = {"model": model.value, "iterations": records}
     try:
         with _progress(iterations) as advance:
             _learn(learner, iterations, records, advance)
@@ -115,7 +115,11 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
 
     console = Console(stderr=True)
     columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    look = {"transient": True, "disable": not console.is_terminal, "redirect_stdout": sys.stdout.isatty()}
+    look: dict = {
+        "transient": True,
+        "disable": not console.is_terminal,
+        "redirect_stdout": sys.stdout.isatty(),
+    }
     with Progress(*columns, console=console, **look) as progress:
         task = progress.add_task("", total=total)
         yield lambda: progress.advance(task)

@@ -133,7 +133,8 @@ def main() -> None:
     pythons = {"ours": sys.executable, "numpy": sys.executable} | (
         {"torch": given.torch} if given.torch else {}
     )
-    epochs, versions = {who: [] for who in pythons}, {}
+    epochs: dict[str, list[float]] = {who: [] for who in pythons}
+    versions: dict[str, str] = {}
     for _ in range(ROUNDS):
         for who, python in pythons.items():
             told = subprocess.run([python, __file__, who], capture_output=True, text=True, check=True).stdout

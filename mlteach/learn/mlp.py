@@ -10,7 +10,7 @@ import numbers
 import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -130,9 +130,9 @@ class MLP:
         gradient, velocity = np.empty_like(self._parameters), np.zeros_like(self._parameters)
         layers, slopes = self.layers, layers_in(gradient, self.sizes)
         split = sum(weights.size for weights, _ in layers)  # behind all weights lie the biases
-        vectors = self._parameters, velocity, gradient
-        weights, biases = [v[:split] for v in vectors], [v[split:] for v in vectors]
-        momentum, still = self.dtype.type(momentum), self.dtype.type(0)
+        weights = self._parameters[:split], velocity[:split], gradient[:split]
+        biases = self._parameters[split:], velocity[split:], gradient[split:]
+        number: Any = self.dtype.type  # the steps are computed in the type of the weights
         for epoch in range(epochs):
             order = self._random.permutation(len(x))
             for start in range(0, len(x), batch):
@@ -143,8 +143,8 @@ class MLP:
                 np.take(targets, rows, axis=0, out=passing.targets, mode="clip")
                 passing.forward(layers)
                 passing.backward(layers, slopes, step / len(rows))
-                descend(*weights, momentum, self.dtype.type(step * decay))
-                descend(*biases, momentum, still)
+                descend(*weights, number(momentum), number(step * decay))
+                descend(*biases, number(momentum), number(0))
             if not np.isfinite(self._parameters).all():
                 raise FloatingPointError(
                     f"the weights grew without bound in epoch {epoch}: choose a rate below {rate}"
@@ -264,7 +264,7 @@ def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
 def _check(epochs, batch, rate, momentum, decay) -> None:
     """Say which of the numbers that ``fit`` was given is out of its range."""
     for name, value, least in (("epochs", epochs, 0), ("batch", batch, 1)):
-        if not (isinstance(value, numbers.Integral) and value >= least):
+        if not (isinstance(value, numbers.Integral) and int(value) >= least):
             raise ValueError(f"{name} must be a whole number from {least} on, not {value!r}")
     for name, value, fits, range_ in (
         ("rate", rate, 0 < rate < math.inf, "above 0"),

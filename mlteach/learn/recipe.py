@@ -1,11 +1,13 @@
 """How a network learns to read 98 % of the digits that it never saw.
 
-`SIZES`, `EPOCHS` and `RECIPE` were chosen without a look at the test digits: networks learned from the first 50 000
-training digits, and the last 10 000 told which did best. On those the chosen one read 98.3 %.
+`SIZES`, `EPOCHS` and `RECIPE` were chosen without a look at the test digits: networks learned from the first
+50 000 training digits, and the last 10 000 told which did best. Of those the chosen one read 98.3 %.
 """
 
 import math
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -45,4 +47,4 @@ def cosine(done: float) -> float:
 
 
 SIZES, EPOCHS = (784, 256, 10), 12
-RECIPE = MappingProxyType({"batch": 128, "rate": 0.2, "decay": 2e-4, "schedule": cosine})
+RECIPE: Mapping[str, Any] = MappingProxyType({"batch": 128, "rate": 0.2, "decay": 2e-4, "schedule": cosine})

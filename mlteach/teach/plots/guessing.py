@@ -28,7 +28,7 @@ def guesses(ax: Axes, guessed: Mapping[str, Guess]) -> Axes:
     shown = [guess for guess in guessed.values() if guess.value > 0 and (guess.truth or 0) > 0]
     if not shown:
         return image_axes(ax, "No guess to show: put numbers where notebooks ask for one")
-    ratios = [guess.value / guess.truth for guess in shown]
+    ratios = [guess.value / (guess.truth or 1) for guess in shown]
     near = [1 / NEAR <= ratio <= NEAR for ratio in ratios]
     ax.axvspan(1 / NEAR, NEAR, color=FAINT, alpha=0.3, lw=0)
     ax.axvline(1, color=GREY, lw=1)

@@ -1,5 +1,7 @@
 """What a network reads, and what it looks at."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
@@ -46,15 +48,16 @@ def confusion_matrix(ax: Axes, labels: ArrayLike, predicted: ArrayLike, *, title
         ax.fill(
             [j, j + 1, j + 1, j], [i, i, i + 1, i + 1], color=BLUE if i == j else ORANGE, alpha=share, lw=0
         )
-        look = {
+        look: dict[str, Any] = {
             "color": CARD if i == j and share > 0.5 else INK,
             "fontweight": "bold" if i == j else "normal",
         }
         if count:
             ax.text(j + 0.5, i + 0.5, str(count), ha="center", va="center_baseline", size=11, **look)
     ax.set(xlim=(0, classes), ylim=(classes, 0), aspect="equal")
-    ax.set_xticks(np.arange(classes) + 0.5, range(classes))
-    ax.set_yticks(np.arange(classes) + 0.5, range(classes))
+    names = [str(label) for label in range(classes)]
+    ax.set_xticks(np.arange(classes) + 0.5, names)
+    ax.set_yticks(np.arange(classes) + 0.5, names)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return headline(ax, title or _commonest(counts, wrong), x="what was read", y="what it is")

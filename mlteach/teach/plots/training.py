@@ -47,7 +47,9 @@ def accuracy_curve(
 
 
 @styled
-def mistakes_by_seconds(ax: Axes, series: Series, *, title: str = "Fewer mistakes in less time") -> Axes:
+def mistakes_by_seconds(
+    ax: Axes, series: Mapping[str, tuple[ArrayLike, ArrayLike]], *, title: str = "Fewer mistakes in less time"
+) -> Axes:
     """Draw how many of the digits are still misread after so many seconds of training, both axes in factors.
 
     Parameters
@@ -61,7 +63,7 @@ def mistakes_by_seconds(ax: Axes, series: Series, *, title: str = "Fewer mistake
     -------
     matplotlib.axes.Axes
     """
-    wrong = {
+    wrong: Series = {
         name: (seconds, np.maximum(100 - 100 * np.asarray(accuracies, float), 0.01))
         for name, (seconds, accuracies) in series.items()
     }
