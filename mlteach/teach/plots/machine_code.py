@@ -58,9 +58,8 @@ def instruction_mix(ax: Axes, reports: Sequence[Report]) -> Axes:
     ax.spines["left"].set_visible(False)
     drawn = {kind for report in reports for kind, (share, _) in _shares(report.hot_loop).items() if share}
     patches = [Patch(color=colour, label=kind) for kind, colour in _colours().items() if kind in drawn]
-    ax.legend(
-        handles=patches, loc="upper left", bbox_to_anchor=(0, -0.16), ncols=5, fontsize=10.5, borderpad=0
-    )
+    where = {"loc": "upper right", "bbox_to_anchor": (1, -0.1), "ncols": 3}
+    ax.legend(handles=patches, fontsize=10.5, borderpad=0, frameon=False, **where)
     return headline(ax, "Of 100 instructions in the hot loop", x="")
 
 
