@@ -8,9 +8,9 @@ access begins with lies on a multiple of 16 bytes.
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import config
 from numba.core import cgutils, types
 
+from mlteach.gpu import simulated
 from mlteach.gpu.simt.rebind import stand_in
 
 WORD, LONG, NOTHING = ir.IntType(32), ir.IntType(64), ir.VoidType()
@@ -18,7 +18,7 @@ GLOBAL, SHARED = 1, 3  # LLVM's numbers for the memories of a GPU
 FOUR = ir.VectorType(ir.FloatType(), 4)
 COPIED = 8  # fp16 numbers in the 16 bytes of an asynchronous copy
 
-if config.ENABLE_CUDASIM:
+if simulated():
 
     def intrinsic(function):
         """Leave a function that Numba's simulator calls only to fail."""
@@ -87,7 +87,7 @@ def store4(typing, array, i, j, v0, v1, v2, v3):
     return signature, emit
 
 
-if config.ENABLE_CUDASIM:
+if simulated():
 
     def load4(array, i, j):
         """Load four neighbours one by one, under Numba's simulator."""
