@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mlteach.measure import fused_bench
+from mlteach.measure import describe, fused_bench
 
 
 @pytest.mark.parametrize("way", fused_bench.WAYS)
@@ -31,6 +31,7 @@ def test_figures_are_added_to_a_file(tmp_path, monkeypatch, capsys):
         ]
 
     monkeypatch.setattr(fused_bench, "time_ways", timed)
+    monkeypatch.setattr(fused_bench, "timed_machine", lambda measure: describe())
     path = tmp_path / "figures.json"
     for threads in (1, 2, 1):
         fused_bench.main(["--threads", str(threads), "--json", str(path)])
