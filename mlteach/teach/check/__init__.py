@@ -26,9 +26,10 @@ from mlteach.teach.check.order import pij
 from mlteach.teach.check.products import matmul, row_times_matrix
 from mlteach.teach.check.registers import best_tile, mask_edge
 from mlteach.teach.check.report import Report
+from mlteach.teach.check.rounding import bound
 from mlteach.teach.check.speed import dot4
-from mlteach.teach.check.tiles import traffic
 from mlteach.teach.check.staging import multiply_add_share, padded_transpose
+from mlteach.teach.check.tiles import traffic
 from mlteach.teach.check.workers import bands, shared_rows
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "bands",
     "beats_98",
     "best_tile",
+    "bound",
     "checker",
     "close_to",
     "cuda_matmul",

@@ -18,6 +18,7 @@ from mlteach.teach.plots.digits import (
     principal_components,
     wrong_digits,
 )
+from mlteach.teach.plots.fragments import fragments, fragments_text
 from mlteach.teach.plots.fusing import block_sizes, waterfall
 from mlteach.teach.plots.guessing import guesses
 from mlteach.teach.plots.iteration import empty_ladder, ladder_by_iteration
@@ -70,6 +71,8 @@ __all__ = [
     "descent_path",
     "empty_ladder",
     "figure",
+    "fragments",
+    "fragments_text",
     "gantt",
     "guesses",
     "headline",
