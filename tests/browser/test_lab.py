@@ -11,7 +11,7 @@ from tests.browser import drive
 
 expect = pytest.importorskip("playwright.sync_api", reason=drive.NO_PLAYWRIGHT).expect
 
-WITH_SLIDERS = {"02", "04"}
+WITH_SLIDERS = {"02", "04", "09"}
 WITH_A_PAD = {"00", "12"}
 
 PLOT = """
