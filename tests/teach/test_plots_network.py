@@ -16,7 +16,7 @@ def test_the_confusion_matrix_counts_rows_of_truth_and_columns_of_answers():
     assert plots.confusion_matrix(ax, [0, 0, 0, 1, 2, 2], [0, 0, 2, 1, 0, 0]) is ax
     cells = {text.get_position(): text.get_text() for text in ax.texts}
     assert cells == {(0.5, 0.5): "2", (2.5, 0.5): "1", (1.5, 1.5): "1", (0.5, 2.5): "2"}
-    assert ax.get_title(loc="left") == "50.00 % right; 2 was taken for 0 2 times"
+    assert ax.get_title(loc="left") == "50.00 % right; 2 was taken for 0, 2 times"
     assert ax.yaxis_inverted()
 
 

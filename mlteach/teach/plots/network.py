@@ -69,7 +69,7 @@ def _commonest(counts: np.ndarray, wrong: np.ndarray) -> str:
         return right
     label, read = np.unravel_index(wrong.argmax(), wrong.shape)
     times = f"{wrong.max()} times" if wrong.max() > 1 else "once"
-    return f"{right}; {label} was taken for {read} {times}"
+    return f"{right}; {label} was taken for {read}, {times}"
 
 
 @styled

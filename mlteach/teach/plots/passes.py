@@ -27,7 +27,7 @@ def passes(ax: Axes) -> Axes:
     _arrow(ax, (WIDE, 1.1), (PITCH, 1.1), "@ w1 + b1", BLUE)
     _arrow(ax, (PITCH + WIDE, 1.1), (2 * PITCH, 1.1), "@ w2 + b2", BLUE)
     _box(ax, 2 * PITCH, 5, "error", "(p - targets) / N", ORANGE)
-    _box(ax, PITCH, 5, "error", "of the hidden units", ORANGE)
+    _box(ax, PITCH, 5, "error", "of hidden units", ORANGE)
     _arrow(ax, (2 * PITCH + WIDE / 2, HIGH), (2 * PITCH + WIDE / 2, 5), "", ORANGE)
     _arrow(ax, (2 * PITCH, 6.1), (PITCH + WIDE, 6.1), "@ w2.T\n0 where hidden is 0", ORANGE)
     for place, weights, inputs in ((2, "w2", "hidden"), (1, "w1", "x")):
