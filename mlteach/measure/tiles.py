@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 RUNS = 40  # of which the best counts: this is what is possible, as a ceiling is
 BURST = 5e-4  # seconds that one run takes
@@ -95,6 +94,8 @@ def assembly(code: Callable, arrays: int, dtype: str = "float32") -> str:
 
 @functools.cache
 def _looped(code: Callable) -> Any:
+    from numba import njit
+
     @njit(nogil=True)
     def loop(zero, arguments, times):
         for _ in range(times):
