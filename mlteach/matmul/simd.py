@@ -4,6 +4,7 @@ import numpy as np
 
 from mlteach.matmul import nest, rung, team
 from mlteach.matmul.micro import MR, NV, PACKED_MR, PACKED_NV
+from mlteach.matmul.patience import Patience, clock
 from mlteach.matmul.vector_ir import PROCESSOR
 
 KC = 4096  # bytes of a row of `a` in a block, a page: a panel of 12 rows is 48 KB, near the first-level cache
@@ -20,6 +21,7 @@ ALONE = 1 << 22  # up to so many multiply-adds, waking other threads costs more 
 TICKETS = 16  # into so many a thread's share of a block is cut, so that what the last one does is short
 
 _spare: list[np.ndarray] = []  # workspaces that nobody uses
+_patience = Patience()
 
 
 def simd(a, b, out, threads):
@@ -40,7 +42,7 @@ def simd(a, b, out, threads):
     a, b = _in_lines(a), _in_lines(b)
     (m, k), n, size = a.shape, b.shape[1], out.itemsize
     in_place = _stride(a, 1) == size and (n <= IN_PLACE_N or m * k * size <= IN_PLACE_A)
-    if m * k * n <= ALONE or not team.usable():
+    if m * k * n <= ALONE or not team.usable() or _patience.over():
         threads = 1
     space, *plan = _plan(m, k, n, size, in_place, threads)
     space = _workspace(space)
@@ -48,7 +50,9 @@ def simd(a, b, out, threads):
         if threads == 1:
             nest.product(out.dtype, False)(a, b, out, space, *plan, in_place, threads)
         else:
-            team.together(nest.product(out.dtype, True), threads, a, b, out, space, *plan, in_place, threads)
+            product, begin = nest.product(out.dtype, True), clock()
+            team.together(product, threads, a, b, out, space, *plan, in_place, threads)
+            _patience.note(size, m * k * n, threads, clock() - begin)
     finally:
         _spare.append(space)
 
