@@ -31,6 +31,7 @@ SAMPLE = 0.005  # seconds a sample lasts at least
 WARM = 0.05  # a call shorter than this is made once more before each sample, to wake threads and fill caches
 TICK = 1e-6  # seconds that a call takes at least, whatever a coarse clock says
 WHOLE, PART = 1 / 3, 1 / 24  # of the budget: what a whole workload may take, and what its first rows should
+SURPRISE = 2  # times longer than so many rows should take, and it was no work on rows
 GROWTH = 16  # times more rows at most, from one try to the next
 CHECKED = 1 << 25  # multiply-adds that the check may cost; rows are picked evenly where the product has more
 
@@ -201,11 +202,14 @@ class Trial:
         for a, b, out in self._calls:
             run(a, b, out, threads)
 
-    def _time_rows(self, rows: int) -> float:
-        """Seconds of the workload on its first rows, the better of two where that costs little."""
+    def _time_rows(self, rows: int, expected: float = math.inf) -> float:
+        """Seconds of the workload on its first rows: the better of two tries where that costs little.
+
+        Or where the first took far longer than expected, as where a kernel loads what it needs for more rows.
+        """
         self._calls = operands(self.task, rows, *self.task.shape[1:])
         tries: list[float] = []
-        while len(tries) < 2 and sum(tries) < WARM:
+        while len(tries) < 2 and (sum(tries) < WARM or tries[0] > SURPRISE * expected):
             start = clock()
             self._run()
             tries.append(clock() - start)
@@ -220,8 +224,9 @@ class Trial:
             affordable = self._whole(self._seconds) <= WHOLE * self.task.budget
             if self._rows > self._few and not affordable and self._seconds >= PART * self.task.budget:
                 break
-            self._rows = min(everything, self._more_rows())
-            self._seconds = self._time_rows(self._rows)
+            rows = min(everything, self._more_rows())
+            self._seconds = self._time_rows(rows, self._seconds * rows / self._rows)
+            self._rows = rows
 
     def _more_rows(self) -> int:
         wish = WHOLE if self._whole(self._seconds) <= WHOLE * self.task.budget else 2 * PART

@@ -72,6 +72,14 @@ def test_the_first_call_never_counts(clock):
     assert race.samples["lazy"] == pytest.approx((0.01,) * 5)
 
 
+def test_what_a_kernel_loads_for_more_rows_never_counts(clock):
+    loading = iter([9.0])  # as `simd` does, which takes other code for products worth several threads
+    kernel = fake("late", clock, lambda rows: 1e-5 * rows + (next(loading, 0) if rows > 8 else 0))
+    measured = time_product(kernel, (1000, 4, 4))
+    assert not measured.scaled
+    assert measured.seconds == pytest.approx(0.01)
+
+
 @pytest.mark.parametrize("a_row", [0.5, 0.05, 0.004])
 def test_a_slow_kernel_is_timed_on_its_first_rows(clock, a_row):
     overhead = 0.02  # does not grow with the rows, and must not be multiplied by them
