@@ -7,6 +7,7 @@ two classes below do the same four things; `tests/test_nbval_shim.py` has a note
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -128,6 +129,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Set what holds for every test."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # what tests start can be interrupted again
     config.option.nbval_current_env = True
     config.option.nbval_sanitize_with = str(ROOT / "nbval_sanitize.cfg")
     hypothesis.settings.load_profile("all" if config.option.all else "quick")
