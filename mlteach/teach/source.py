@@ -112,7 +112,7 @@ def source_of(obj: Callable | type) -> str:
     """
     try:
         return textwrap.dedent(inspect.getsource(getattr(obj, "py_func", obj)))
-    except (OSError, TypeError):
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):
         raise TypeError(
             f"{_name(obj)} has no source to show: give a function or class written in Python"
         ) from None

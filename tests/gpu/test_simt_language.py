@@ -21,6 +21,18 @@ def run(kernel, *arguments, grid=1, block=32, **options):
     return arguments[-1]
 
 
+# -- source
+
+
+def test_a_kernel_whose_file_is_not_python_runs(tmp_path):
+    """As an example in a page of text, whose lines Python 3.13 cannot even cut into words."""
+    page = tmp_path / "page.md"
+    page.write_text("It's a page\n" * 5, encoding="utf-8")
+    names = {"cuda": cuda}
+    exec(compile("def k(out):\n    for i in range(3):\n        out[i] = i\n", str(page), "exec"), names)
+    assert list(run(names["k"], np.zeros(3), block=1)) == [0, 1, 2]
+
+
 # -- memory
 
 

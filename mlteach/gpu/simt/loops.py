@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import dis
 import inspect
+import tokenize
 from functools import lru_cache
 from types import CodeType
 from typing import NamedTuple
@@ -78,7 +79,7 @@ def with_ticks(code: CodeType, begin: int) -> tuple[CodeType, tuple[Loop, ...]] 
         # an enclosing function keeps the indentation, and makes the free variables free again
         head = f"def outer({', '.join(code.co_freevars)}):\n" if lines[0][:1].isspace() else "\n"
         tree = ast.parse(head + "".join(lines))
-    except (OSError, TypeError, SyntaxError):
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):
         return None
     ast.increment_lineno(tree, first - 2)
     flags = code.co_flags & COMPILER_FLAGS
