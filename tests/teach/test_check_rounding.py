@@ -10,11 +10,11 @@ UNIT = 2.0**-11  # the relative error of rounding to fp16
 SUM = 2.0**-24  # the same for float32
 
 
-def bound(a, b, *, lost_twice=True, sums=1.0, worst=np.max):
+def bound(a, b, *, lost_twice=True, both=True, sums=1.0, worst=np.max):
     """The right answer, or a wrong one where an option says so."""
     x, y = (m.astype(np.float16).astype(float) for m in (a, b))
     da, db = abs(a - x), abs(b - y)
-    lost = da @ abs(b) + abs(x) @ db * lost_twice
+    lost = da @ abs(b if both else y) + abs(x) @ db * lost_twice
     return worst(lost + sums * a.shape[1] * SUM * (abs(x) @ abs(y)))
 
 
@@ -29,6 +29,13 @@ def textbook(a, b):
     return ((2 * UNIT + UNIT**2 + a.shape[1] * SUM) * (abs(a) @ abs(b))).max()
 
 
+def likely(a, b):
+    """What the error is like where the signs of the roundings differ."""
+    x, y = (m.astype(np.float16).astype(float) for m in (a, b))
+    lost = np.sqrt((a - x) ** 2 @ b**2 + x**2 @ (b - y) ** 2)
+    return (lost + a.shape[1] * SUM * (abs(x) @ abs(y))).max()
+
+
 def with_half_a_step(a, b):
     """The bound that forgets what fp16 holds exactly."""
     da, db = (np.spacing(abs(m).astype(np.float16)).astype(float) / 2 for m in (a, b))
@@ -37,7 +44,7 @@ def with_half_a_step(a, b):
 
 
 def test_right_bounds_pass():
-    assert repr(check.bound(bound)) == "passed: 100 products, no bound above 100 times the error"
+    assert repr(check.bound(bound)) == "passed: 120 products, no bound above 100 times the error"
 
     def seen(a, b):
         x, y = (m.astype(np.float16).astype(float) for m in (a, b))
@@ -61,6 +68,9 @@ def test_right_bounds_pass():
         (lambda a, b: 2 * measured(a, b), "expected at least"),
         (lambda a, b: 1e-6 + 4 * measured(a, b), "expected at least"),
         (lambda a, b: bound(a, b, sums=0), "expected at least"),
+        (lambda a, b: bound(a, b, sums=0.9), "1 and small numbers"),  # half a step is 2**-24
+        (lambda a, b: bound(a, b, both=False), "numbers halfway between two"),  # forgets da times db
+        (lambda a, b: 3 * likely(a, b), "numbers halfway between two"),
         (lambda a, b: bound(a, b, lost_twice=False), "expected at least"),
         (lambda a, b: bound(a, b, worst=np.mean), "expected at least"),
         (lambda a, b: 100 * bound(a, b), "expected at most 100 times that"),

@@ -44,7 +44,7 @@ def error(a: np.ndarray, b: np.ndarray) -> float:
 
 def _products() -> Iterator[Case]:
     random = np.random.RandomState(1616)
-    kinds = (_signed, _pixels, _tiny)
+    kinds = (_signed, _pixels, _tiny, _halfway)
     for k in DEPTHS:
         m, n = random.randint(3, 9, 2)
         for make in kinds:
@@ -83,14 +83,19 @@ def _tiny(random, m, k, n):
     return "tiny numbers", random.normal(0, 1, (m, k)), random.normal(0, 2e-6, (k, n))
 
 
+def _halfway(random, m, k, n):
+    """Make numbers that all lose half a step, so that no error makes up for another."""
+    return "numbers halfway between two", np.full((m, k), 1 + 2.0**-11), np.full((k, n), 1 + 2.0**-11)
+
+
 def _integers(random, m, k, n):
     """Make integers that fp16 holds exactly, so that only the sums round."""
     return "integers", *(random.randint(1000, 2049, shape).astype(float) for shape in ((m, k), (k, n)))
 
 
 def _one_large(random, m, k, n):
-    """Make a sum of 1 and many numbers that vanish beside it: the order decides."""
-    a, b = np.full((m, k), 2.0**-12), np.full((k, n), 2.0**-13)
+    """Make a sum of 1 and many numbers of half a step, which vanish beside it: the order decides."""
+    a, b = np.full((m, k), 2.0**-12), np.full((k, n), 2.0**-12)
     place = random.randint(k)
     a[:, place] = b[place] = 1
     return "1 and small numbers", a, b
