@@ -11,7 +11,7 @@ from mlteach.teach.check.report import Report
 
 TILE = 32  # threads along either side of a block, and elements of its tile
 MOST_BYTES = 11 * TILE * TILE * 4 // 10  # of shared memory: a tenth more than the tile
-SHAPES = [(1, 1), (2, 3), (5, 33), (33, 5), (TILE, TILE)]
+SHAPES = [(1, 1), (2, 3), (5, 33), (33, 5), (TILE, TILE), (2 * TILE, 2 * TILE)]  # up to four blocks
 LISTINGS = [  # what is tried before real code: instructions, and how many of them are multiply-adds
     ("FFMA R0, R1, R2, R0", 1),
     ("IADD3 R4, R4, 0x1, RZ", 0),
@@ -19,6 +19,7 @@ LISTINGS = [  # what is tried before real code: instructions, and how many of th
     ("@P0 FFMA R0, R1, R2, R0\n@!P1 BRA `(.L_x_2)\nFFMA.FTZ R3, R1, R2, R3\nEXIT", 2),
     ("HFMA2 R0, R1, R2, R0\nFFMA R0, R1, R2, R0\nDFMA R4, R6, R8, R4\nMOV R1, R2", 1),
     ("\n  FFMA R0, R1, R2, R0\n\n  FADD R0, R0, R1\n  FMUL R0, R0, R1\n", 1),
+    ("@!P3 FFMA R0, R1, R2, R0\n@P2 BRA `(.FFMA)\n@UP0 IADD3 R4, R4, 0x1, RZ", 1),
 ]
 
 
