@@ -6,7 +6,8 @@ from mlteach.matmul.vector_ir import POINTER, PROCESSOR, at, emitted, index, rep
 # number of `a`. Few rows and many vectors load less per multiply-add, and want `a` packed; read where it
 # lies, `a` costs less per row when there are many.
 if PROCESSOR.registers == 32:
-    MR, NV = 12, 2  # 24 + 2 + 1 registers
+    # Arm's loads know no second stride: each row of `a` needs a pointer, and there are registers for ten.
+    MR, NV = (12, 2) if PROCESSOR.width == 64 else (10, 2)  # 24 + 2 + 1 or 20 + 2 + 1 registers
     PACKED_MR, PACKED_NV = 8, 3  # 24 + 3 + 1
 else:
     MR, NV = PACKED_MR, PACKED_NV = 6, 2  # 12 + 2 + 1 of 16

@@ -234,6 +234,42 @@ def test_sums_stay_in_registers(zero, shape):
     assert not re.findall(rf"%{register}\d+, -?\d*\(%rsp\)", code), "a sum went to memory and back"
 
 
+ARM = """
+import platform
+platform.machine = lambda: "arm64"
+"""
+
+CODE_FOR_ARM = """
+import re
+import llvmlite.binding as llvm
+from numba import njit, types
+from mlteach.matmul.micro import MR, NV, PACKED_MR, PACKED_NV, UNROLL, micro
+llvm.initialize_all_targets()
+llvm.initialize_all_asmprinters()
+machine = llvm.Target.from_triple("arm64-apple-darwin").create_target_machine(cpu="apple-m1", opt=3)
+for rows, vectors, packed in ((MR, NV, False), (8, NV, False), (PACKED_MR, PACKED_NV, True)):
+    tile = micro(rows, vectors, packed)
+    for zero in (types.float32, types.float64):
+        @njit
+        def call(zero, k, a, a_row, b, out, out_row, m, n, add, ahead):
+            tile(zero, (k, a, a_row, b, out, out_row, m, n, add, ahead))
+        call.compile((zero, *[types.int64] * 10))
+        (code,) = call.inspect_llvm().values()
+        code = re.sub('target .*|"[a-z-]+"="[^"]*"', "", code)  # what is said of this processor
+        code = machine.emit_assembly(llvm.parse_assembly('target triple = "arm64-apple-darwin"' + code))
+        loops = re.findall(r"^(L\\w+):(.*?)\\1$", code, re.DOTALL | re.MULTILINE)  # from a label back to it
+        loops = [body for _, body in loops if body.count("fmla") >= UNROLL * rows * vectors]
+        assert loops, f"{rows} x {vectors}: no loop with all the sums"
+        assert not any("[sp" in x for x in loops), f"{rows} x {vectors}: a number went to memory and back"
+"""
+
+
+def test_sums_stay_in_registers_on_arm():
+    """Cross-compiled, as nothing here runs on one: see the loop, not the speed."""
+    chosen = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    subprocess.run([sys.executable, "-c", ARM + CODE_FOR_ARM], check=True, env=os.environ | chosen)
+
+
 RUN = """
 import sys
 import numpy as np
@@ -298,4 +334,12 @@ def test_where_nothing_can_be_kept_it_still_compiles(monkeypatch):
 def test_older_processors(cpu, features, width):
     chosen = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features}
     check = RUN + f"assert PROCESSOR.width == {width}"
+    subprocess.run([sys.executable, "-c", check], check=True, env=os.environ | chosen)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PROCESSOR.width < 32, reason="stands in for an Arm processor")
+def test_the_tiles_for_arm():
+    chosen = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2"}
+    check = ARM + RUN + "assert (PROCESSOR.width, PROCESSOR.registers) == (16, 32)"
     subprocess.run([sys.executable, "-c", check], check=True, env=os.environ | chosen)
