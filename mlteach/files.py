@@ -44,5 +44,9 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
         if path.exists():
             new.chmod(stat.S_IMODE(path.stat().st_mode))
         new.replace(path)
+    except OSError as error:
+        if error.filename == str(new):  # a name that nobody asked for
+            error.filename = str(path)
+        raise
     finally:
         new.unlink(missing_ok=True)

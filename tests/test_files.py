@@ -34,8 +34,10 @@ def test_a_failure_keeps_what_was_there(tmp_path, error):
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError), replacing(tmp_path / "none" / "a.json"):
+    path = tmp_path / "none" / "a.json"
+    with pytest.raises(FileNotFoundError) as caught, replacing(path):
         pytest.fail("the block must not run")
+    assert caught.value.filename == str(path)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions and no such device")
