@@ -90,15 +90,8 @@ def time_ways(threads: int, rounds: int, ways=WAYS) -> list[dict]:
     runs: dict[str, list[dict]] = {way: [] for way in ways}
     for turn in range(rounds):
         for way in (*ways[turn % len(ways) :], *ways[: turn % len(ways)]):
-            command = [
-                sys.executable,
-                "-m",
-                "mlteach.measure.fused_bench",
-                "--way",
-                way,
-                "--threads",
-                str(threads),
-            ]
+            command = [sys.executable, "-m", "mlteach.measure.fused_bench"]
+            command += ["--way", way, "--threads", str(threads)]
             done = subprocess.run(
                 command, env=clean_environment(threads), check=True, capture_output=True, text=True
             )
@@ -118,14 +111,21 @@ def time_ways(threads: int, rounds: int, ways=WAYS) -> list[dict]:
 def main(arguments: list[str] | None = None) -> None:
     """Time all ways and print a line for each; ``--json`` adds them to a file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--threads", type=int, default=usable_cores())
-    parser.add_argument("--rounds", type=int, default=5, help="processes of each way")
+    parser.add_argument("--threads", type=_from_one, default=usable_cores())
+    parser.add_argument("--rounds", type=_from_one, default=5, help="processes of each way")
     parser.add_argument("--json", type=Path, help="file that the figures are added to")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.way:
         print(json.dumps(time_here(chosen.way, chosen.threads)))
         return
+    if chosen.json:
+        try:  # before the work, which takes minutes
+            _figures(chosen.json)
+        except (OSError, ValueError, KeyError, TypeError):
+            parser.error(
+                f"no figures can be added to {chosen.json}: name a new file in a folder that is there"
+            )
     timed = time_ways(chosen.threads, chosen.rounds)
     for one in timed:
         faster = number_text(timed[0]["seconds"] / one["seconds"])
@@ -134,10 +134,22 @@ def main(arguments: list[str] | None = None) -> None:
         _add(timed, chosen.json)
 
 
+def _from_one(text: str) -> int:
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"it must be a whole number from 1, not {text!r}")
+    return int(text)
+
+
+def _figures(path: Path) -> list[dict]:
+    """The figures that a file holds; none where it is new, in a folder that is there."""
+    if not path.exists() and path.resolve().parent.is_dir():
+        return []
+    return [{**one, "threads": int(one["threads"])} for one in json.loads(path.read_text())["iterations"]]
+
+
 def _add(timed: list[dict], path: Path) -> None:
     """Write the figures beside those of other numbers of threads."""
-    kept = json.loads(path.read_text())["iterations"] if path.exists() else []
-    kept = [one for one in kept if one["threads"] != timed[0]["threads"]]
+    kept = [one for one in _figures(path) if one["threads"] != timed[0]["threads"]]
     today, machine = datetime.date.today().isoformat(), timed_machine(measure=True).as_dict()
     record = {"format": 1, "machine": machine, "date": today, "iterations": kept + timed}
     with replacing(path) as file:

@@ -40,3 +40,26 @@ def test_figures_are_added_to_a_file(tmp_path, monkeypatch, capsys):
     assert kept["machine"]["cores"] >= 1
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.split() == ["fused", "5", "ms", "16", "times", "numpy", "float64"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--threads", "0"], "argument --threads: it must be a whole number from 1, not '0'"),
+        (["--rounds", "-1"], "argument --rounds: it must be a whole number from 1, not '-1'"),
+        (["--rounds", "many"], "not 'many'"),
+        (["--json", "none/figures.json"], "no figures can be added to none/figures.json"),
+        (["--json", "."], "no figures can be added to ."),
+        (["--json", "broken.json"], "no figures can be added to broken.json"),
+        (["--json", "other.json"], "no figures can be added to other.json"),
+    ],
+)
+def test_misuse_is_told_before_the_work(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fused_bench, "time_ways", lambda threads, rounds: pytest.fail("it began"))
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "other.json").write_text('{"iterations": [1]}')
+    with pytest.raises(SystemExit) as caught:
+        fused_bench.main(arguments)
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
