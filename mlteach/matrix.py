@@ -11,10 +11,11 @@ import functools
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
+from mlteach.arguments import check_whole
 from mlteach.matmul import Kernel, matmul
 from mlteach.matrix_display import as_html, as_text
 
@@ -233,7 +234,7 @@ class Matrix:
 
     def _index(self, index: int, axis: int) -> int:
         size, name = self._shape[axis], ("row", "column")[axis]
-        if not 0 <= index < size:
+        if not (isinstance(index, Integral) and 0 <= index < size):
             raise IndexError(
                 f"{name} {index} is not in a Matrix of shape {self._shape}: {name}s go from 0 to {size - 1}"
             )
@@ -241,7 +242,8 @@ class Matrix:
 
     def _range(self, start: int, stop: int, axis: int) -> tuple[int, int]:
         size, name = self._shape[axis], ("rows", "columns")[axis]
-        if not 0 <= start <= stop <= size:
+        whole = isinstance(start, Integral) and isinstance(stop, Integral)
+        if not (whole and 0 <= start <= stop <= size):
             raise IndexError(
                 f"{name} {start} to {stop} are not in a Matrix of shape {self._shape}: stay in 0 to {size}"
             )
@@ -250,11 +252,12 @@ class Matrix:
 
 def zeros(rows: int, columns: int) -> Matrix:
     """A Matrix of zeros, float64."""
-    return Matrix(np.zeros((rows, columns)))
+    return Matrix(np.zeros(_shape(rows, columns)))
 
 
 def from_function(rows: int, columns: int, function: Callable[[int, int], float]) -> Matrix:
     """A Matrix whose number in row i and column j is ``function(i, j)``, float64."""
+    rows, columns = _shape(rows, columns)
     values = (function(i, j) for i in range(rows) for j in range(columns))
     return Matrix(np.fromiter(values, np.float64, rows * columns).reshape(rows, columns))
 
@@ -291,8 +294,16 @@ def product(a: Matrix, b: Matrix) -> Matrix:
 
 def equals(a: Matrix, b: Matrix, tolerance: float = 0.0) -> bool:
     """Whether the shapes are one and no two numbers differ by more than ``tolerance``; NaN equals nothing."""
+    if not _number(tolerance) >= 0:
+        raise ValueError(f"tolerance must be a number from 0 on, not {tolerance}")
     a, b = _matrix(a), _matrix(b)
     return a.shape == b.shape and bool(np.isclose(a.to_array(), b.to_array(), rtol=0, atol=tolerance).all())
+
+
+def _shape(rows: int, columns: int) -> tuple[int, int]:
+    check_whole("rows", rows, 0)
+    check_whole("columns", columns, 0)
+    return rows, columns
 
 
 def _build(data: bytes, dtype: np.dtype, shape: tuple, strides: tuple, offset: int) -> Matrix:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from mlteach.arguments import check_whole
 from mlteach.idx import FilePath, IdxError, name_of, read_idx, write_idx
 
 __all__ = ["Digits", "IdxError", "load", "one_hot", "read_digits", "read_idx", "talk_features", "write_idx"]
@@ -72,7 +73,7 @@ def load(split: str = "train") -> Digits:
     IdxError
         Where a file is missing, or is not the one that was published.
     """
-    if split not in PREFIXES:
+    if split not in tuple(PREFIXES):  # a dict would want a hash, which a list has not
         raise ValueError(f"split {split!r} is not a part of MNIST: choose 'train' or 'test'")
     with _loading:
         return _load(PREFIXES[split])
@@ -161,8 +162,10 @@ def one_hot(labels: ArrayLike, classes: int = 10, *, dtype: DTypeLike = np.float
     Raises
     ------
     ValueError
-        Where the labels are not whole numbers in one dimension, or one of them is no class.
+        Where the labels are not whole numbers in one dimension, one of them is no class, or ``classes`` is
+        no whole number from 0 on.
     """
+    check_whole("classes", classes, 0)
     labels = np.asarray(labels)
     if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iu"):
         raise ValueError(

@@ -123,7 +123,7 @@ def test_a_missing_file(data):
     assert str(caught.value) == f"{path} is missing or cannot be read: reinstall mlteach"
 
 
-@pytest.mark.parametrize("split", ["validation", "", "Train", None, 0])
+@pytest.mark.parametrize("split", ["validation", "", "Train", None, 0, []])
 def test_an_unknown_split(split):
     with pytest.raises(ValueError, match=r"^split .* is not a part of MNIST: choose 'train' or 'test'$"):
         load(split)
@@ -211,6 +211,12 @@ def test_one_hot():
 def test_labels_that_are_none(labels, why):
     with pytest.raises(ValueError, match=f"^{re.escape(why)}"):
         one_hot(labels)
+
+
+@pytest.mark.parametrize("classes", [-1, 2.5, "ten", None])
+def test_classes_that_are_none(classes):
+    with pytest.raises(ValueError, match=r"^classes must be a whole number from 0 on, not"):
+        one_hot([], classes)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
