@@ -5,12 +5,13 @@ and squeezes its score between 0 and 1 with the sigmoid. *Softmax* lets the clas
 gradient is the same expression for both.
 """
 
-import numbers
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
+from mlteach import mnist
+from mlteach.arguments import check_rate, check_whole
 from mlteach.matmul import Kernel, matmul
 
 
@@ -58,8 +59,9 @@ def predict(x, theta, *, kernel=None, threads=None, loss="one-vs-all") -> np.nda
 
 
 def accuracy(x, y, theta, *, kernel=None, threads=None, loss="one-vs-all") -> float:
-    """The share of rows whose predicted class is right, between 0 and 1; y as in ``fit``."""
+    """The share of rows whose predicted class is right, between 0 and 1; y and errors as in ``fit``."""
     y = np.asarray(y)
+    _check_pair(np.asarray(x), y)
     labels = y if y.ndim == 1 else y.argmax(axis=1)
     return float(np.mean(predict(x, theta, kernel=kernel, threads=threads, loss=loss) == labels))
 
@@ -110,8 +112,8 @@ def fit(
     """
     x = np.asarray(x)
     targets = _targets(x, np.asarray(y))
-    if not (isinstance(iterations, numbers.Integral) and iterations >= 0):
-        raise ValueError(f"iterations must be a whole number from 0 on, not {iterations!r}")
+    check_whole("iterations", iterations, 0)
+    check_rate(rate)
     how = {"kernel": kernel, "threads": threads, "loss": loss}
     theta = np.zeros((x.shape[1], targets.shape[1]), targets.dtype)
     for iteration in range(iterations):
@@ -128,19 +130,25 @@ def _probabilities(loss: str) -> Callable[[np.ndarray], np.ndarray]:
     return PROBABILITIES[loss]
 
 
-def _targets(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """One-hot targets of shape (N, classes) in the dtype that x computes in."""
+def _check_pair(x: np.ndarray, y: np.ndarray) -> None:
     if x.ndim != 2 or len(x) == 0:
         raise ValueError(f"x must be rows of examples, at least one, not of shape {x.shape}")
     if y.ndim not in (1, 2) or len(y) != len(x):
         raise ValueError(
             f"y of shape {y.shape} does not fit x of shape {x.shape}: one label or one row per example"
         )
+    if y.ndim == 2 and y.dtype.kind not in "biuf":
+        raise ValueError(f"y of two dimensions must hold numbers, one-hot targets, not {y.dtype}")
+
+
+def _targets(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """One-hot targets of shape (N, classes) in the dtype that x computes in."""
+    _check_pair(x, y)
     dtype = np.result_type(x.dtype, np.float32)
     if y.ndim == 2:
         return y.astype(dtype, copy=False)
-    if y.dtype.kind not in "iu" or y.min() < 0:
-        raise ValueError(
-            f"labels must be whole numbers from 0 on, not {y.dtype} from {y.min()}: give classes 0, 1, 2"
-        )
-    return np.eye(int(y.max()) + 1, dtype=dtype)[y]
+    whole = y.dtype.kind in "iu"
+    if not whole or y.min() < 0:
+        found = y.min() if whole else y.dtype
+        raise ValueError(f"labels must be whole numbers from 0 on, not {found}: give classes 0, 1, 2")
+    return mnist.one_hot(y, int(y.max()) + 1, dtype=dtype)

@@ -8,11 +8,7 @@ import pytest
 from mlteach import mnist
 from mlteach.learn import logistic
 
-TALK = [
-    0.098717,
-    0.395033,
-    0.471133,
-]  # accuracies of the first iterations, as DESIGN and the talk's program have them
+TALK = [0.098717, 0.395033, 0.471133]  # accuracies of the first iterations, as the talk's program has them
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +90,9 @@ def test_labels_and_one_hot_targets_are_the_same():
 def test_ties_go_to_the_first_class():
     x = np.ones((3, 2))
     assert logistic.predict(x, np.zeros((2, 5))).tolist() == [0, 0, 0]
-    assert logistic.predict(x, np.array([[0.0, 50.0, 60.0]] * 2)).tolist() == [
-        1,
-        1,
-        1,
-    ]  # both sigmoids are 1.0
-    assert logistic.predict(x, np.array([[0.0, 50.0, 60.0]] * 2), loss="softmax").tolist() == [2, 2, 2]
+    far = np.array([[0.0, 50.0, 60.0]] * 2)
+    assert logistic.predict(x, far).tolist() == [1, 1, 1]  # both sigmoids are 1.0
+    assert logistic.predict(x, far, loss="softmax").tolist() == [2, 2, 2]
 
 
 def test_far_scores_stay_finite_and_silent():
@@ -138,6 +131,11 @@ def test_no_iterations_give_zeros():
         ({"loss": "hinge"}, "'one-vs-all' or 'softmax', not 'hinge'"),
         ({"iterations": -1}, "iterations must be a whole number from 0 on, not -1"),
         ({"iterations": 2.5}, "not 2.5"),
+        ({"y": ["one"] * 30}, "whole numbers from 0 on, not <U3"),
+        ({"y": [["one"]] * 30}, "one-hot targets, not <U3"),
+        ({"rate": 0}, "rate must be a number above 0, not 0"),
+        ({"rate": float("nan")}, "not nan"),
+        ({"rate": "quick"}, "not 'quick'"),
     ],
 )
 def test_bad_input(change, words):
@@ -145,3 +143,10 @@ def test_bad_input(change, words):
     arguments = {"x": x, "y": labels, "iterations": 1, **change}
     with pytest.raises(ValueError, match=words):
         logistic.fit(arguments.pop("x"), arguments.pop("y"), **arguments)
+
+
+@pytest.mark.parametrize("labels", [[2], [0, 1], np.zeros((30, 2, 2), int)])
+def test_accuracy_wants_a_label_for_each_row(labels):
+    x, _ = small()
+    with pytest.raises(ValueError, match="does not fit x of shape"):
+        logistic.accuracy(x, labels, np.zeros((5, 4)))
