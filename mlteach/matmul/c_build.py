@@ -39,21 +39,23 @@ def build(name: str, declarations: str, source: str) -> ModuleType:
     Raises
     ------
     RuntimeError
-        Where there is no compiler, or it fails.
+        Where there is no compiler, it fails, or the folder cannot be written.
     """
     facts = (declarations, source, OPTIONS, sys.version, platform.platform(), platform.processor())
     name = f"{name}_{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}"
     folder = Path(platformdirs.user_cache_dir("mlteach", appauthor=False)) / "c"
     finished = folder / f"{name}.bin"
     if not finished.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as scratch:
-            made = _compile(name, declarations, source, scratch)
-            try:
-                os.replace(made, finished)
-            except PermissionError:  # Windows: another process made it meanwhile, and has it open
-                if not finished.exists():
-                    raise
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as scratch:
+                os.replace(_compile(name, declarations, source, scratch), finished)
+        except OSError as error:
+            if not finished.exists():  # on Windows another process may have made it, and have it open
+                raise RuntimeError(
+                    f"kernel 'c' keeps what it compiles in {folder}, which cannot be written "
+                    f"({error.strerror}): make it writable, or choose another kernel"
+                ) from error
     return _load(name, finished)
 
 

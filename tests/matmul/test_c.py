@@ -59,3 +59,11 @@ def test_no_compiler_is_said_in_a_sentence(cache, monkeypatch):
     with pytest.raises(RuntimeError, match=r"kernel 'c' needs a C compiler and .*: install "):
         c_build.build("never", DECLARATIONS, SOURCE)
     assert list(cache.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(cache):
+    cache.write_text("a file in the way")
+    with pytest.raises(
+        RuntimeError, match=r"keeps what it compiles in .*c, which cannot be written \(.+\): make"
+    ):
+        c_build.build("never", DECLARATIONS, SOURCE)
