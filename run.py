@@ -66,10 +66,20 @@ def lab(arguments, wheels):
 
 
 def test(arguments, wheels):
-    """Run pytest on the tests and the notebooks."""
+    """Run pytest on the tests and the notebooks, side by side unless something else is asked for."""
     set_up(wheels, *["browser"] if "--all" in arguments else [])
     os.environ.update(PYTHONHASHSEED="0", SOURCE_DATE_EPOCH="0")
-    return call([python(), "-m", "pytest", "--nbval", *arguments])
+    command = [python(), "-m", "pytest", "--nbval", *arguments]
+    if set(arguments) - {"--all"}:
+        return call(command)
+    print("The notebooks run beside the tests, and their report comes after.", flush=True)
+    with tempfile.TemporaryFile() as report:
+        with running([*command, "notebooks"], stdout=report, stderr=subprocess.STDOUT) as beside:
+            code = call([*command, "tests"])
+        report.seek(0)
+        shutil.copyfileobj(report, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    return code or beside.returncode
 
 
 def notebooks(arguments, wheels):
@@ -293,9 +303,18 @@ def must(command, complaint, **options):
 
 def call(command, **options):
     """Run a command in the project's folder and return its exit code; it never outlives this program."""
+    with running(command, **options) as process:
+        pass
+    return process.returncode
+
+
+@contextlib.contextmanager
+def running(command, **options):
+    """Start a command in the project's folder, and wait for its end; it never outlives this program."""
     process = subprocess.Popen(command, cwd=str(ROOT), **options)
     try:
-        return process.wait()
+        yield process
+        process.wait()
     except BaseException as stop:
         # Ctrl-C has reached the command, too: it may tidy up.
         with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):

@@ -35,9 +35,9 @@ browser = ["browser>=5"]
 PROGRAM = """
 import json, os, sys, time
 print(json.dumps([sys.argv[1:], os.environ.get("PYTHONHASHSEED"), os.environ["PATH"].split(os.pathsep)[0]]))
-if "fail" in sys.argv:
+if os.environ.get("FAIL", "fail") in sys.argv:
     sys.exit(3)
-if "wait" in sys.argv:
+if os.environ.get("WAIT", "wait") in sys.argv:
     open("started", "w").close()
     time.sleep(60)
     open("survived", "w").close()
@@ -303,6 +303,19 @@ def test_arguments_and_the_exit_code_are_passed_on(complete):
     assert Path(path) == Path(complete.python()).parent
 
 
+@pytest.mark.parametrize("fails", ["tests", "notebooks", "neither"])
+@pytest.mark.parametrize("arguments", [[], ["--all"]])
+def test_tests_and_notebooks_run_side_by_side(complete, monkeypatch, arguments, fails):
+    complete.set_up(None, "browser")
+    monkeypatch.setenv("FAIL", fails)
+    process = start(complete, "test", *arguments)
+    sentence, *reports = process.communicate(timeout=60)[0].splitlines()
+    assert sentence == "The notebooks run beside the tests, and their report comes after."
+    both = [["--nbval", *arguments, half] for half in ("tests", "notebooks")]
+    assert [json.loads(report)[0] for report in reports] == both
+    assert process.returncode == (0 if fails == "neither" else 3)
+
+
 def test_the_ladder_is_passed_its_arguments(complete):
     assert told(complete, "ladder", "--size", "9")[1][0] == ["ladder", "--size", "9"]
 
@@ -323,9 +336,12 @@ def test_lab_opens_the_notebooks_themselves_for_authors(complete):
 
 
 @posix
+@pytest.mark.parametrize("arguments", [["wait"], []], ids=["alone", "side by side"])
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_quietly_with_what_it_started(complete, sent, code):
-    process = start(complete, "test", "wait", start_new_session=True)
+def test_a_signal_ends_it_quietly_with_what_it_started(complete, monkeypatch, sent, code, arguments):
+    if not arguments:
+        monkeypatch.setenv("WAIT", "notebooks")
+    process = start(complete, "test", *arguments, start_new_session=True)
     deadline = time.monotonic() + 60
     while not (complete.ROOT / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
