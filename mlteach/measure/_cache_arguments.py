@@ -9,6 +9,7 @@ import numpy as np
 
 from mlteach.measure.records import DTYPES
 
+LARGEST = 1 << 40  # bytes of a level: no cache is as large, and its sets can be counted
 SMALLEST_LINE = 8  # bytes; a number of 8 bytes then never lies on two lines
 
 
@@ -78,6 +79,8 @@ def _level(level: tuple) -> tuple[int, int, int]:
         raise ValueError(f"a level must be (bytes, ways, bytes of a line), not {level!r}")
     names = ("the bytes of a level", "the ways of a level", "the bytes of a line")
     size, ways, line = (whole(number, name, 1) for number, name in zip(level, names, strict=True))
+    if size > LARGEST:
+        raise ValueError(f"a level of {size} bytes cannot be: it must be {LARGEST} at most")
     if line < SMALLEST_LINE or line & (line - 1):
         raise ValueError(
             f"a line of {line} bytes cannot be: it must be a power of two from {SMALLEST_LINE} up"

@@ -57,9 +57,13 @@ def compare(
     ------
     GpuUnavailable
         Where a GPU kernel is asked for and there is no GPU.
+    TypeError
+        Where a kernel does not compute in the dtype.
     ValueError
         Where a kernel gives a wrong product, a name or number makes no sense, or no fair race is possible.
     """
+    if isinstance(kernels, str | Kernel):
+        raise ValueError(f"kernels must be a list, not {kernels!r} alone: put it in brackets")
     size = _shape(shape, n)
     tasks = [make_task(kernel, "product", size, dtype, threads, budget) for kernel in kernels]
     names = [task.kernel.name for task in tasks]

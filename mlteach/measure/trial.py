@@ -14,6 +14,7 @@ What was chosen, and why:
 """
 
 import math
+import numbers
 import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -80,6 +81,8 @@ def make_task(kernel: str | Kernel, workload: str, shape, dtype, threads: int | 
     if isinstance(kernel, str) and kernel not in KERNELS:
         raise ValueError(f"kernel {kernel!r} is not a rung of the ladder: choose one of {', '.join(KERNELS)}")
     chosen = KERNELS[kernel] if isinstance(kernel, str) else kernel
+    if not isinstance(chosen, Kernel):
+        raise ValueError(f"{chosen!r} is no kernel: give the name of a rung, or a Kernel of your own")
     sizes = tuple(_whole_number(size) for size in shape) if np.iterable(shape) else ()
     if len(sizes) != 3 or min(sizes) < 1:
         raise ValueError(f"shape {shape!r} cannot be timed: give (m, k, n), three whole numbers from 1")
@@ -89,7 +92,7 @@ def make_task(kernel: str | Kernel, workload: str, shape, dtype, threads: int | 
         raise TypeError(f"kernel {chosen.name!r} computes in {known}, not in {number}")
     if threads is not None and _whole_number(threads) < 1:
         raise ValueError(f"threads must be a whole number from 1, or None for every core, not {threads!r}")
-    if not 0 < budget < math.inf:
+    if not (isinstance(budget, numbers.Real) and 0 < budget < math.inf):
         raise ValueError(f"budget must be a number of seconds above 0, not {budget!r}")
     cores = usable_cores()
     used = min(threads or cores, cores) if chosen.parallel else 1

@@ -17,6 +17,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mlteach.arguments import check_whole
 from mlteach.matmul import KERNELS, Kernel, usable_cores
 from mlteach.measure import probe
 from mlteach.measure.device_trial import DeviceTrial, make_trial
@@ -29,9 +30,8 @@ from mlteach.measure.worker import RemoteTrial, Worker, rest
 
 ATTEMPTS = 3  # at a race on a busy machine, of which the calmest counts
 LOOK = 0.05  # seconds in each round for a look at what other programs do
-ELBOW_ROOM = (
-    0.5  # of a core that other programs may use beyond those that the kernels leave: a browser's share
-)
+# Of a core that other programs may use beyond those that the kernels leave: a browser's share.
+ELBOW_ROOM = 0.5
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ class Turns:
 
 def race(tasks: Sequence[Task], rounds: int) -> Turns:
     """Let all tasks take turns, again while the machine is busy, and choose the calmest attempt."""
-    if rounds < 1:
-        raise ValueError(f"rounds must be at least 1, not {rounds}")
+    check_whole("rounds", rounds, 1)
     room = (os.cpu_count() or 1) - max(task.threads for task in tasks) + ELBOW_ROOM
     attempts: list[Turns] = []
     with _ready(tasks) as trials:

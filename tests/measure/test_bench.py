@@ -133,9 +133,8 @@ def test_a_busy_machine_gives_no_verdict(clock):
 
 
 def test_a_busy_moment_is_waited_out(clock):
-    waits = iter(
-        [1, 1, 1] + [1, 9, 2, 7, 5] + [1] * 1000
-    )  # the warm-up and the rows, a busy attempt, then calm
+    # The warm-up and the rows, a busy attempt, then calm.
+    waits = iter([1, 1, 1] + [1, 9, 2, 7, 5] + [1] * 1000)
     race = compare([fake("a", clock, lambda rows: 0.1 * next(waits))], (1, 4, 4), budget=100.0)
     assert not race.busy
     assert race.seconds["a"] == pytest.approx(0.1)
@@ -252,8 +251,12 @@ def test_a_slow_iteration_is_timed_on_fewer_images(clock):
         ({"dtype": "int32"}, TypeError, "computes in float32 or float64, not in int32"),
         ({"dtype": "flaot32"}, TypeError, "not in flaot32"),
         ({"threads": 0}, ValueError, "threads must be a whole number from 1"),
-        ({"rounds": 0}, ValueError, "rounds must be at least 1"),
+        ({"kernels": "jit"}, ValueError, "kernels must be a list, not 'jit' alone"),
+        ({"kernels": [None]}, ValueError, "None is no kernel: give the name of a rung"),
+        ({"rounds": 0}, ValueError, "rounds must be a whole number from 1 on, not 0"),
+        ({"rounds": 2.5}, ValueError, "not 2.5"),
         ({"budget": 0}, ValueError, "budget"),
+        ({"budget": "long"}, ValueError, "budget must be a number of seconds above 0, not 'long'"),
     ],
 )
 def test_what_makes_no_sense_is_said_in_a_sentence(arguments, error, message):

@@ -198,6 +198,7 @@ def test_a_report_reads_well_and_cannot_change():
         ({"levels": [(32768, 8, 4)]}, ValueError, "a line of 4 bytes"),
         ({"levels": [(32768, 7, 64)]}, ValueError, "must be a multiple of 448"),
         ({"levels": [(512, 1, 64), (512, 1, 32)]}, ValueError, "32 bytes cannot fill one of 64"),
+        ({"levels": [(1 << 80, 1, 64)]}, ValueError, "a level of 1208925819614629174706176 bytes cannot be"),
         ({"tile": 0}, ValueError, "a side of the tile must be at least 1, not 0"),
         ({"tile": (8, 8)}, ValueError, r"tile must be one number, \(tm, tn, tk\) or None"),
     ],
