@@ -83,6 +83,7 @@ def test_a_sentence_says_which_limit_holds_and_how_near_it_is():
     assert one.sentence(50, 20).endswith(
         "arithmetic is the limit: at most 200 GFLOP/s. Measured: 20, 10 % of it."
     )
+    assert one.sentence(2.5, 20).endswith("at most 100 of 200 GFLOP/s. Measured: 20, 20 % of it.")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,8 @@ def test_the_products_of_an_iteration_share_the_intensity_of_the_first():
     assert point(thin).gflops == pytest.approx(94.2)
     assert point(thin).name == point(thin).rung == "simd"
     assert point(thin, name="thin").name == "thin"
+    tall = intensity(60000, 10, 785, dtype="float64", tile=(64, 10, 32))
+    assert point(thin, tile=(64, 10, 32)).intensity == tall != point(thin).intensity
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Tiles: what bounds them, and vector code that is run, timed and read."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,37 @@ def test_speed_leaves_the_arrays_alone():
     array = numbers(2, "float32")
     assert 0 < tiles.speed(doubled(2), 10, array, flops=1) < np.inf
     assert (array == numbers(2, "float32")).all()
+
+
+@pytest.fixture
+def paced(monkeypatch):
+    """Let a step of any code take so many nanoseconds, run after run; gives the arguments of the runs."""
+
+    def pretend(*pace):
+        paces, now, seen = itertools.cycle(pace), [0.0], []
+
+        def loop(zero, arguments, times):
+            seen.append(arguments)
+            now[0] += next(paces) * arguments[0] * times * 1e-9
+
+        monkeypatch.setattr(tiles, "_looped", lambda code: loop)
+        monkeypatch.setattr(tiles.time, "perf_counter", lambda: now[0])
+        return seen
+
+    return pretend
+
+
+@pytest.mark.parametrize("pace", [[1], [5, 1, 3]])
+def test_speed_is_operations_over_the_time_of_the_best_run(paced, pace):
+    paced(*pace)
+    assert tiles.speed(None, 100, numbers(1, "float32"), flops=48) == pytest.approx(48)
+
+
+def test_speed_puts_arrays_where_vectors_are_aligned(paced):
+    seen = paced(1)
+    tiles.speed(None, 3, *(numbers(1, "float64")[i:] for i in range(3)), flops=1)
+    assert seen
+    assert all(address % 4096 == 0 for _, *addresses in seen for address in addresses)
 
 
 def test_assembly_is_that_of_the_dtype():

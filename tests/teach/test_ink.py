@@ -69,13 +69,34 @@ def test_a_single_pixel_is_a_full_box(place):
     assert centred(drawing).sum() == 400 * 255
 
 
-def test_ink_with_its_mass_at_one_end_stays_inside():
+@pytest.mark.parametrize(("step", "first", "heavy"), [(1, 0, 19), (-1, 8, 8)])
+def test_ink_with_its_mass_at_one_end_stays_inside(step, first, heavy):
     drawing = np.zeros((100, 100), np.uint8)
     drawing[:95, 50] = 10
     drawing[95:] = 255
-    picture = centred(drawing)
-    assert np.flatnonzero(picture.any(axis=1)).tolist() == list(range(20))
-    assert (picture[19, 4:24] > 200).all()
+    picture = centred(drawing[::step])
+    assert np.flatnonzero(picture.any(axis=1)).tolist() == list(range(first, first + 20))
+    assert (picture[heavy, 4:24] > 200).all()
+
+
+def test_a_line_as_thin_as_can_be_is_one_pixel_thin():
+    drawing = np.zeros((140, 140), bool)
+    drawing[70, :] = True
+    for turned, axis in ((drawing, 1), (drawing.T, 0)):
+        assert np.flatnonzero(centred(turned).any(axis=axis)).tolist() == [14]
+
+
+def test_ink_too_faint_to_be_seen_is_an_empty_picture():
+    drawing = np.zeros((140, 140), np.uint8)
+    drawing[0, 0] = drawing[-1, -1] = 1
+    assert not centred(drawing).any()
+
+
+def test_edges_are_soft():
+    drawing = np.zeros((140, 140), bool)
+    drawing[np.add.outer(np.arange(140), np.arange(140)) < 100] = True
+    grey = np.unique(centred(drawing))
+    assert len(grey) > 2
 
 
 @pytest.mark.parametrize("drawing", [np.zeros((140, 140), np.uint8), np.zeros((0, 5), bool)])
