@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mlteach.errors import GpuUnavailable
-from mlteach.gpu import fused
+from mlteach.gpu import fused, simt
+from mlteach.gpu.fused_kernels import ADDED, GROUPS, update
 from tests.gpu.simt_device import SimtDevice
 
 
@@ -32,7 +33,7 @@ def train(images, labels, theta, iterations=1, **options):
 
 @pytest.mark.parametrize(
     ("count", "blocks"),
-    [(5, 264), *(pytest.param(30, blocks, marks=pytest.mark.slow) for blocks in (1, 2))],
+    [(5, 264), (29, 1), (29, 2)],  # a tile is 28 images: one, two of a block, one of each of two blocks
 )
 def test_a_step_is_that_of_the_talk(count, blocks):
     images, labels = digits(count)
@@ -57,6 +58,19 @@ def test_theta_stays_through_the_iterations():
     assert found[1] > found[0]
     step = fused.TalkStep(images, labels, rate=0.5, device=SimtDevice())
     assert step.iterate(theta)[0] == accuracies[0]
+
+
+@pytest.mark.parametrize("blocks", [1, GROUPS, 2 * GROUPS + 3])
+def test_a_step_adds_up_what_any_number_of_blocks_found(blocks):
+    rng = np.random.default_rng(blocks)
+    partial, right = rng.normal(size=(blocks, 5, 10)).astype("f4"), rng.integers(0, 9, (blocks, 28), "i4")
+    theta, found = rng.normal(size=(5, 10)), np.zeros(3)
+    expected = theta - 0.25 * partial.astype("f8").sum(axis=0)
+    grid, block = -(-theta.size // ADDED), (ADDED, min(GROUPS, blocks))
+    trace = simt.run(update, grid, block, partial, right, theta, 0.25, found, 1)
+    assert trace.problems == []
+    np.testing.assert_allclose(theta, expected, rtol=0, atol=1e-12)
+    assert found.tolist() == [0, right.sum(), 0]
 
 
 def test_images_of_28_by_28_are_the_same():

@@ -10,13 +10,14 @@ import pytest
 from mlteach.gpu import simt
 from mlteach.gpu.kernels import CUDA
 
-SHAPES = [(1, 1, 1), (3, 0, 2), (17, 5, 33), (1, 40, 70), (66, 9, 1), (31, 17, 47)]
+SHAPES = [(1, 1, 1), (3, 0, 2), (17, 5, 33), (1, 40, 70), (66, 9, 1), (31, 17, 47), (2, 41, 3)]
+TWO_LARGE = [(130, 3, 2), (5, 3, 131)]  # for blocks of 128 x 128: two, below or beside each other
 PADDED = [(3, 41, 2), (130, 7, 1), (5, 9, 131)]  # for kernels of whole tiles: several steps, several blocks
 CASES = [
     (name, *shape)
     for name, launch in CUDA.items()
     for shape in (SHAPES if launch.multiples == (1, 1, 1) else PADDED)
-]
+] + [("cuda_registers_2d", *shape) for shape in TWO_LARGE]
 
 
 def simulate(name, m, k, n):
