@@ -31,16 +31,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-OLDEST, NEWEST = (
-    (3, 11),
-    (3, 15),
-)  # from the first that the code needs to the last with wheels of the pinned Numba
+# From the first that the code needs to the last with wheels of the pinned Numba.
+OLDEST, NEWEST = (3, 11), (3, 15)
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-STAMP = (
-    VENV / "mlteach.json"
-)  # what is installed: written last, so that nothing half done is thought complete
+# What is installed: written last, so that nothing half done is thought complete.
+STAMP = VENV / "mlteach.json"
 
 LAB = {
     "--ServerApp.ip": "127.0.0.1",
@@ -107,10 +104,8 @@ def bundle(arguments, wheels):
         *project["dependency-groups"]["test"],
         *project["dependency-groups"]["browser"],
         *project["build-system"]["requires"],
-        *(
-            "editables",
-            "pip",
-        ),  # what the build back end asks for when it installs in place, and the installer
+        "editables",  # what the build back end asks for when it installs in place
+        "pip",
     ]
     print(f"Collecting the packages in {folder}: a minute or two.", flush=True)
     with tempfile.TemporaryDirectory() as scratch:

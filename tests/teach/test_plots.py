@@ -280,9 +280,8 @@ def test_ladder_by_size_shows_each_rung_once_the_newest_in_its_colour(ax):
     assert (drawn["jit"].get_color(), drawn["jit"].get_linestyle()) == (plots.COLOURS["jit"], "-")
     assert (drawn["loops"].get_color(), drawn["loops"].get_linestyle()) == (GREY, "--")
     assert drawn["simd"].get_color() == FAINT
-    np.testing.assert_allclose(
-        drawn["jit"].get_xdata(), [64, 256, 1024]
-    )  # the reader's own, not the recorded
+    # The reader's own, not the recorded.
+    np.testing.assert_allclose(drawn["jit"].get_xdata(), [64, 256, 1024])
     np.testing.assert_allclose(drawn["jit"].get_ydata(), [3.0, 4.1, 0.3])
     assert {*drawn, "peak 236"} == set(words(ax))
     assert (ax.get_xscale(), ax.get_yscale(), ax.get_ylabel()) == ("log", "log", "GFLOP/s")
