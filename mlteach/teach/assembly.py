@@ -17,6 +17,7 @@ JUMP = re.compile(r"^\s+(?:j\w+|b\.\w+|b|cbn?z\s+\w+,|tbn?z\s+\w+,\s*#?\w+,)\s+(
 X86_ADD = re.compile(r"^\s+v?(?:add|fn?madd\d*)([sp])([sd])\s.*?%([xyz])mm\d+(?: ?\{.*)?$")
 ARM_ADD = re.compile(r"^\s+(?:fadd|fn?madd|fmla)(?:\.(\d+)[sd])?\s+(?:[sd]\d+|v\d+(?:\.(\d+)[sd])?)\b")
 SVE_ADD = re.compile(r"^\s+(?:fadd|fmla|fmad)\s+z\d+\.([sd])\b")
+STACK = re.compile(r"\(%[er]sp[,)]|\[sp\b")
 REGISTER = {"x": 128, "y": 256, "z": 512}  # bits
 
 
@@ -49,6 +50,11 @@ class HotLoop:
     def lanes(self) -> int:
         """The most numbers that one addition adds; 0 where there is none."""
         return max(self.adds, default=0)
+
+    @property
+    def stack_moves(self) -> int:
+        """How many instructions read or write the stack, where a value goes that has no register."""
+        return sum(STACK.search(line) is not None for line in self.lines)
 
     def __repr__(self) -> str:
         return "\n".join(self.lines)

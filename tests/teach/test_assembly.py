@@ -81,6 +81,22 @@ def test_the_widest_innermost_loop_is_found(assembly, adds):
     assert loop.lanes == max(adds, default=0)
 
 
+SPILLED = """
+.LBB0_1:
+	vmovups	192(%rsp), %ymm3
+	vfmadd231ps	(%rdx,%rax,8), %ymm1, %ymm3
+	vmovups	%ymm3, (%rsp,%rcx)
+	ldr	q1, [sp, #16]
+	ldr	q2, [x1]
+	jne	.LBB0_1
+"""
+
+
+@pytest.mark.parametrize(("assembly", "moves"), [(SPILLED, 3), (AVX2, 0), (NEON, 0)])
+def test_moves_to_and_from_the_stack_are_counted(assembly, moves):
+    assert find_hot_loop(assembly).stack_moves == moves
+
+
 def test_scalar_additions_on_arm_are_counted():
     assert find_hot_loop(NEON[NEON.index("LBB0_2:") :]).adds == (1, 1)
 

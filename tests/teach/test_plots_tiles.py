@@ -34,6 +34,23 @@ def test_tile_plane_is_darker_where_it_is_faster(ax):
     assert fast < slow
 
 
+@pytest.mark.parametrize(
+    ("processor", "best"),
+    [
+        ((4, 2, 2, 32), "5 x 5 can keep 100% of the units busy"),
+        ((4, 2, 2, 16), "4 x 3 can keep 100% of the units busy"),
+        ((8, 4, 1, 64), "9 x 6 can keep 90% of the units busy"),
+        ((8, 4, 1, 8), "6 x 1 can keep 19% of the units busy"),
+    ],
+)
+def test_tile_model_names_the_best_tile_that_fits_with_the_fewest_loads(ax, processor, best):
+    assert plots.tile_model(ax, *processor) is ax
+    assert repr(ax.figure) == f"Figure: {processor[-1]} registers: {best}."
+    shown = [text for text in ax.texts if text.get_text().isdigit()]
+    registers = [r * v + v + 1 for r in range(1, 17) for v in range(1, 7)]
+    assert len(shown) == sum(needed <= processor[-1] for needed in registers)
+
+
 def test_chain_speeds_ends_the_climb_at_the_best_and_marks_the_registers(ax):
     speeds = {1: 25.0, 2: 50.0, 8: 190.0, 16: 200.0, 48: 90.0}
     assert plots.chain_speeds(ax, speeds, registers=32) is ax

@@ -36,7 +36,7 @@ from mlteach.teach.plots.scores import weighted_sum
 from mlteach.teach.plots.speeds import rung_speeds
 from mlteach.teach.plots.style import COLOURS, figure, headline, label_ends
 from mlteach.teach.plots.tile_walk import tile_walk, tile_walk_text
-from mlteach.teach.plots.tiles import chain_speeds, tile_plane
+from mlteach.teach.plots.tiles import chain_speeds, tile_model, tile_plane
 from mlteach.teach.plots.tiling import speed_by_size, tile_misses
 from mlteach.teach.plots.training import accuracy_curve, cost_curve, mistakes_by_seconds, product_share
 from mlteach.teach.plots.warps import (
@@ -106,6 +106,7 @@ __all__ = [
     "step_size",
     "thread_map",
     "tile_misses",
+    "tile_model",
     "tile_on_banks",
     "tile_plane",
     "tile_walk",

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from mlteach.measure.tiles import fits
+from mlteach.measure.tiles import fits, share
 from mlteach.teach.plots.style import BLUE, CARD, FAINT, GREY, INK, ORANGE, headline, plain_log, styled
 
 SHADES = LinearSegmentedColormap.from_list("tiles", [CARD, BLUE])
@@ -77,6 +77,33 @@ def _explain(ax: Axes) -> None:
         corner = (1.02, 0.78 - 0.28 * level)
         ax.add_patch(Rectangle(corner, 0.025, 0.1, fc=CARD, ec=colour, lw=0.8, hatch=hatch, **place))
         ax.text(corner[0] + 0.035, corner[1] + 0.05, words, va="center", color=INK, size=10.5, **place)
+
+
+@styled
+def tile_model(ax: Axes, latency: int = 4, fma: int = 2, loads: int = 2, registers: int = 32) -> Axes:
+    """Draw which share of the peak each tile can reach on a processor, by the model of `tiles.share`.
+
+    The title names the best tile; of several, the one with the fewest loads for each multiply-add.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    latency : int
+        Cycles from the beginning of a multiply-add to its result.
+    fma, loads : int
+        How many multiply-adds, and how many loads, can begin in each cycle.
+    registers : int
+        At least 3.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    tiles = itertools.product(range(1, 17), range(1, 7))
+    shares = {tile: share(*tile, latency, fma, loads) for tile in tiles if fits(*tile, registers)}
+    rows, vectors = best = max(shares, key=lambda tile: (shares[tile], -1 / tile[0] - 1 / tile[1]))
+    title = f"{registers} registers: {rows} x {vectors} can keep {shares[best]:.0%} of the units busy"
+    return tile_plane(ax, shares, registers=registers, sums=latency * fma, title=title)
 
 
 @styled
