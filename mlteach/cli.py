@@ -117,6 +117,8 @@ def notebooks(
     """Copy the notebooks; a file that differs is never overwritten."""
     from mlteach import resources
 
+    if folder.exists() and not folder.is_dir():
+        raise Misuse(f"cannot copy to {folder}: it is a file, name a folder")
     copied, kept = resources.copy("notebooks", folder)
     for target in kept:
         typer.echo(f"kept your own {target}; delete it or move it away to get the original")

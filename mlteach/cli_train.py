@@ -118,7 +118,7 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     look: dict = {
         "transient": True,
         "disable": not console.is_terminal,
-        "redirect_stdout": sys.stdout.isatty(),
+        "redirect_stdout": sys.stdout is not None and sys.stdout.isatty(),
     }
     with Progress(*columns, console=console, **look) as progress:
         task = progress.add_task("", total=total)

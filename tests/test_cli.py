@@ -60,6 +60,7 @@ def test_help_everywhere(mlteach, command):
         (["ladder", "--kernels", "loops,nope"], "nope"),
         (["ladder", "--kernels", ""], "kernel ''"),
         (["ladder", "--plot", "ladder.xyz"], "xyz"),
+        (["notebooks", __file__], "it is a file, name a folder"),
     ],
 )
 def test_misuse_is_one_sentence_and_code_2(mlteach, arguments, words):
@@ -123,6 +124,15 @@ def test_train_fused_prints_the_talks_accuracies(mlteach, tmp_path):
     pairs = [json.loads(file.read_text()) for file in (fused, talk)]
     accuracies = np.array([[r["accuracy"] for r in record["iterations"]] for record in pairs])
     assert np.abs(accuracies[0] - accuracies[1]).max() < 0.0011  # one digit of a thousand
+
+
+def test_train_where_nothing_shows_what_it_prints(monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        sys, "argv", ["mlteach", "train", "--images", "5", "--json", str(tmp_path / "f.json")]
+    )
+    monkeypatch.setattr(sys, "stdout", None)  # as where a service started it
+    assert cli._run() == 0
+    assert len(json.loads((tmp_path / "f.json").read_text())["iterations"]) == 10
 
 
 def test_no_iterations_save_the_weights_at_the_start(mlteach, tmp_path):
