@@ -1,5 +1,7 @@
 """Right and wrong ways to fold the offset, and to fuse softmax."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,24 @@ def without_the_rest(pixels, labels, theta, block):
     return softmax_pass(Whole(), labels, theta, block)
 
 
+def put_together(pixels, labels, theta, block):
+    grey = np.concatenate([pixels[start : start + block] for start in range(0, len(pixels), block)])
+    return softmax_pass(grey, labels, theta, len(grey))
+
+
+def collected(pixels, labels, theta, block):
+    blocks = [pixels[start : start + block] for start in range(0, len(pixels), block)]
+
+    class Blocks:
+        def __len__(self):
+            return len(pixels)
+
+        def __getitem__(self, where):
+            return blocks[where.start // block]
+
+    return softmax_pass(Blocks(), labels, theta, block)
+
+
 def with_sigmoid(pixels, labels, theta, block):
     x = np.concatenate([pixels[i : i + 1] for i in range(len(pixels))])
     x = np.column_stack([np.ones(len(x)), x / 255 + 0.5])
@@ -92,6 +112,8 @@ WRONG_PASSES = [
     twice,
     without_the_rest,
     with_sigmoid,
+    put_together,
+    collected,
     lambda *args: softmax_pass(*args)[1],
     lambda *args: softmax_pass(*args)[::-1],
     lambda *args: (softmax_pass(*args)[0] + 1e-3, softmax_pass(*args)[1]),
@@ -113,6 +135,22 @@ def test_wrong_passes_do_not_pass(wrong):
 
 def test_what_is_said_of_a_pass_without_blocks():
     assert "expected at most 1 images at once, came 2" in check.fused_softmax(all_at_once).lines[1]
+
+
+@pytest.mark.parametrize("wrong", [put_together, collected])
+def test_what_is_said_of_all_images_put_together(wrong):
+    assert "expected the memory of a few blocks, came" in check.fused_softmax(wrong).lines[1]
+
+
+def test_tracing_goes_on_where_it_was_on():
+    assert check.fused_softmax(softmax_pass)
+    assert not tracemalloc.is_tracing()
+    tracemalloc.start()
+    try:
+        assert check.fused_softmax(softmax_pass)
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("check_it", [check.fold_offset, check.fused_softmax])

@@ -1,5 +1,8 @@
 """Checkers of notebook 11: the features folded into the weights, and softmax in one pass."""
 
+import functools
+import tracemalloc
+
 import numpy as np
 
 from mlteach.teach.check.answers import Wrong, as_array, close_to
@@ -11,7 +14,8 @@ from mlteach.teach.check.wording import kind
 
 # (pixels, classes), and how many images are looked at with the answer.
 FOLDED = ((1, 1, 2), (1, 2, 3), (2, 1, 1), (2, 3, 4), (5, 4, 3), (784, 10, 20))
-# (images, pixels, classes, block): one block, a last block that is shorter, and one image at a time.
+# (images, pixels, classes, block): one block, a last block that is shorter, one image at a time, and then
+# so many images that the memory tells whether they were put together again.
 FUSED = (
     (1, 1, 2, 1),
     (1, 2, 3, 4),
@@ -20,7 +24,9 @@ FUSED = (
     (5, 3, 4, 2),
     (9, 6, 5, 4),
     (100, 20, 10, 32),
+    (2000, 100, 3, 16),
 )
+MANY = 100_000  # bytes of pixels: below, other things in memory weigh as much
 
 
 @checker
@@ -45,11 +51,12 @@ def fused_softmax(fn) -> Report:
     ----------
     fn : callable
         ``fn(pixels, labels, theta, block) -> (accuracy, gradient)``. ``pixels[start:stop]`` gives some images
-        as a uint8 array (stop - start, pixels); no more than ``block`` at once, and each of them once.
-        ``len(pixels)`` is N. labels (N,) are integers and theta (1 + pixels, classes) is float64. The
-        gradient is ``X.T @ (softmax(X @ theta) - one_hot(labels)) / N``, with X as for `fold_offset`.
+        as a uint8 array (stop - start, pixels); no more than ``block`` at once, each of them once, and not
+        all of them may be kept. ``len(pixels)`` is N. labels (N,) are integers and theta
+        (1 + pixels, classes) is float64. The gradient is
+        ``X.T @ (softmax(X @ theta) - one_hot(labels)) / N``, with X as for `fold_offset`.
     """
-    return examine(fn, _passes(), "passes, blocks of 1 to 32 images")
+    return examine(_weighed(fn) if callable(fn) else fn, _passes(), "passes, blocks of 1 to 32 images")
 
 
 def _thetas():
@@ -98,10 +105,35 @@ def _pass(grey: np.ndarray, labels: np.ndarray, theta: np.ndarray, block: int) -
         twice = np.flatnonzero(images.reads > 1)
         if len(twice):
             raise Wrong(f"expected each image to be read once, but image {twice[0]} was read again")
+        if images.memory > grey.nbytes > MANY:
+            raise Wrong(
+                f"expected the memory of a few blocks, came {images.memory // 1000} kB for "
+                f"{grey.nbytes // 1000} kB of pixels: be done with a block before you read the next"
+            )
 
     label = f"{grey.shape[0]} images of {grey.shape[1]} pixels, {theta.shape[1]} classes, blocks of {block}"
     arguments = {"pixels": images, "labels": labels, "theta": theta.copy(), "block": block}
     return Case(label, arguments, judge)
+
+
+def _weighed(fn):
+    """Note in ``pixels.memory`` the most memory that a call held at a time."""
+
+    @functools.wraps(fn)
+    def weighed(pixels, *arguments):
+        traced = tracemalloc.is_tracing()
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            answer = fn(pixels, *arguments)
+            pixels.memory = tracemalloc.get_traced_memory()[1] - before
+        finally:
+            if not traced:
+                tracemalloc.stop()
+        return answer
+
+    return weighed
 
 
 class Images:
@@ -113,12 +145,14 @@ class Images:
         How often each image was read.
     most : int
         How many were read at once, at most.
+    memory : int
+        Bytes that the call which read them held at a time, at most.
     """
 
     def __init__(self, grey: np.ndarray):
         self._grey = grey
         self.shape, self.dtype, self.ndim = grey.shape, grey.dtype, grey.ndim
-        self.reads, self.most = np.zeros(len(grey), int), 0
+        self.reads, self.most, self.memory = np.zeros(len(grey), int), 0, 0
 
     def __len__(self):
         return len(self._grey)
