@@ -76,13 +76,13 @@ def block_sizes(ax: Axes, seconds: Mapping[int, float]) -> Axes:
     ax.grid(True, axis="y")
     best = min(sizes, key=seconds.__getitem__)
     ax.plot(best, 1e6 * seconds[best], "o", ms=11, color=ORANGE, gid="best")
-    for size in sizes:
+    for size, time, before in zip(sizes, times, [times[0], *times], strict=False):
         ax.annotate(
             seconds_text(seconds[size]),
-            (size, 1e6 * seconds[size]),
-            xytext=(0, -20 if size == best else 10),
+            (size, time),
+            xytext=(0, -20) if size == best else (4, 8) if time < before else (0, 10),
             textcoords="offset points",
-            ha="center",
+            ha="left" if time < before and size != best else "center",  # beside a line that falls to it
             color=ORANGE if size == best else GREY,
             fontweight="bold" if size == best else "normal",
         )
