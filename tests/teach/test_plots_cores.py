@@ -52,6 +52,14 @@ def test_what_was_measured_is_drawn_as_it_was(ax):
     assert ax.get_title("left") == "2 cores: at best 1.92 times as fast as one"
 
 
+@pytest.mark.parametrize(
+    ("share", "words"), [(0, "0 % serial"), (0.034, "3.4 % serial"), (1, "100 % serial")]
+)
+def test_a_share_is_a_number_that_people_write(ax, share, words):
+    plots.core_ceilings(ax, TWO, serial=share)
+    assert words in [text.get_text() for text in ax.texts]
+
+
 @pytest.mark.parametrize(("share", "cores"), [(0, 2), (0.1, 2), (0.37, 8), (1, 16)])
 def test_the_serial_share_explains_the_gain(share, cores):
     assert plots.serial_share(float(plots.speed_up(share, cores)), cores) == pytest.approx(share)

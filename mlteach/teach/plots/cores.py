@@ -64,7 +64,7 @@ def core_ceilings(
     ends = [(most, float(most), "a core each", GREY)]
     if serial is not None:
         ax.plot(along, speed_up(serial, along), color=BLUE, lw=1.6, gid="law")
-        ends.append((most, float(speed_up(serial, most)), f"{100 * serial:.2g} % serial", BLUE))
+        ends.append((most, float(speed_up(serial, most)), f"{number_text(100 * serial)} % serial", BLUE))
     if bandwidth is not None:
         ax.plot(along, np.minimum(along, bandwidth), color=INK, lw=1.6, ls=":", gid="bandwidth")
         ends.append((most, min(most, bandwidth), f"memory: {number_text(bandwidth)} times", INK))
