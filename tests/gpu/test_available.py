@@ -68,6 +68,13 @@ def test_a_gpu_that_is_too_old(machine):
     )
 
 
+def test_a_rung_asks_for_the_gpu_that_it_needs(machine):
+    machine(T4, numba_cuda="0.30.4")
+    one = np.ones((2, 2), "f4")
+    with pytest.raises(GpuUnavailable, match=r"needs compute capability 8\.0 and Tesla T4 has 7\.5"):
+        matmul(one, one, kernel="cuda_tensor_core")
+
+
 @pytest.mark.parametrize(
     ("found", "versions", "words"),
     [
@@ -178,6 +185,19 @@ def test_matmul_takes_any_strides(simulated_gpu, name):
     np.testing.assert_allclose(out, a.astype("f8") @ b, atol=tolerance)
     assert np.isnan(frame).sum() == frame.size - out.size
     assert simulated_gpu[0].traces[0].problems == []
+
+
+@pytest.mark.parametrize("name", ["cuda_naive", "cuda_coalesced"])
+def test_the_grid_covers_what_is_wider_than_tall(simulated_gpu, name):
+    rng = np.random.default_rng(4)
+    a, b = rng.standard_normal((16, 3), "f4"), rng.standard_normal((3, 40), "f4")
+    np.testing.assert_allclose(matmul(a, b, kernel=name), a.astype("f8") @ b, atol=1e-5)
+
+
+def test_a_product_is_timed_as_one_of_several(simulated_gpu):
+    product = KERNELS["cuda_naive"].prepare(np.ones((2, 3), "f4"), np.ones((3, 2), "f4"))
+    assert product.seconds(4) == 1  # the clock of this GPU counts launches
+    assert len(simulated_gpu[0].traces) == 4
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 4), (3, 0, 4)])
