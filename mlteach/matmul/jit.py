@@ -15,7 +15,7 @@ def jit(a, b, out):
 
     Idea: the loops of `loops`, turned into machine code once, run without the interpreter.
     Changed from `loops`: the decorator, and arrays instead of lists.
-    Limit: the add chain. Each addition waits four cycles for the one before it.
+    Limit: the add chain. Each addition waits a few cycles for the one before it.
     """
     m, k = a.shape
     n = b.shape[1]
