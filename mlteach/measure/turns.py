@@ -26,7 +26,7 @@ from mlteach.measure.race import BUSY, unrest
 from mlteach.measure.trial import Task, Trial
 from mlteach.measure.units import listing
 from mlteach.measure.weakness import Weakness, weaknesses
-from mlteach.measure.worker import RemoteTrial, Worker, rest
+from mlteach.measure.worker import RemoteTrial, Worker, compile_all, rest
 
 ATTEMPTS = 3  # at a race on a busy machine, of which the calmest counts
 LOOK = 0.05  # seconds in each round for a look at what other programs do
@@ -117,6 +117,7 @@ def _ready(tasks: Sequence[Task]) -> Iterator[dict[str, Trial | DeviceTrial | Re
         else:
             workers = []
         if workers:
+            compile_all(workers, tasks)
             yield {name: worker.trial(task) for name, worker, task in zip(names, workers, tasks, strict=True)}
         else:
             yield {name: make_trial(task) for name, task in zip(names, tasks, strict=True)}

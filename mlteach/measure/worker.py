@@ -7,10 +7,10 @@ starts. So timings on several threads, and those where a variable weakens a libr
         trial = worker.trial(task)
         trial.sample()
 
-Parent and child exchange lines of JSON over pipes: ``["trial", {...}]``, ``["sample", 0]`` or
-``["describe", true]`` one way, ``{"answer": ...}`` or ``{"error": ..., "message": ...}`` the other. The child
-ends as soon as its input does, whatever it is doing: it cannot outlive its parent, however that died. The
-terminal's Ctrl-C reaches the parent only, which then ends the child.
+Parent and child exchange lines of JSON over pipes: ``["compile", {...}]``, ``["trial", {...}]``,
+``["sample", 0]`` or ``["describe", true]`` one way, ``{"answer": ...}`` or ``{"error": ..., "message": ...}``
+the other. The child ends as soon as its input does, whatever it is doing: it cannot outlive its parent,
+however that died. The terminal's Ctrl-C reaches the parent only, which then ends the child.
 """
 
 import contextlib
@@ -23,12 +23,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from mlteach.errors import GpuUnavailable
 from mlteach.measure.device_trial import DeviceTrial, make_trial
 from mlteach.measure.machine import Machine, describe
-from mlteach.measure.trial import Task, Trial, make_task
+from mlteach.measure.trial import Task, Trial, make_task, operands
 from mlteach.measure.weakness import clean_environment
 
 PATIENCE = 300.0  # seconds to wait for one answer: far longer than any budget, and yet an end
@@ -82,7 +83,18 @@ class Worker:
         return Machine.from_dict(self.ask("describe", measure))
 
     def ask(self, request: str, argument: Any) -> Any:
-        """Send one request and wait for its answer.
+        """Send one request and wait for its answer, or raise what `receive` does."""
+        self.send(request, argument)
+        return self.receive()
+
+    def send(self, request: str, argument: Any) -> None:
+        """Send one request; where the child is gone, `receive` will say so."""
+        with contextlib.suppress(OSError):
+            self._requests.write(json.dumps([request, argument]) + "\n")
+            self._requests.flush()
+
+    def receive(self) -> Any:
+        """Wait for the answer to the oldest request that has none yet.
 
         Raises
         ------
@@ -94,8 +106,6 @@ class Worker:
         too_long = threading.Timer(PATIENCE, self._process.kill)
         too_long.start()
         try:
-            self._requests.write(json.dumps([request, argument]) + "\n")
-            self._requests.flush()
             line = self._answers.readline()
         except OSError:
             line = ""
@@ -132,6 +142,14 @@ class RemoteTrial:
     def sample(self) -> float:
         """Time the workload once more, in seconds for the whole of it."""
         return self.worker.ask("sample", self.number)
+
+
+def compile_all(workers: Sequence[Worker], tasks: Sequence[Task]) -> None:
+    """Let each child load and compile its kernel, all at the same time: nothing is timed yet."""
+    for worker, task in zip(workers, tasks, strict=True):
+        worker.send("compile", task.as_dict())
+    for worker in workers:
+        worker.receive()
 
 
 def rest() -> None:
@@ -174,10 +192,20 @@ def _answer(request: str, argument: Any, trials: list[Trial | DeviceTrial]) -> A
         return describe(argument).as_dict()
     if request == "sample":
         return trials[argument].sample()
-    made = make_trial(make_task(**argument))
+    task = make_task(**argument)
+    if request == "compile":
+        return _compile(task)
+    made = make_trial(task)
     trials.append(made)
     about = {"scaled": made.scaled, "rounds": made.rounds, "once": dict(made.once)}
     return {"number": len(trials) - 1, **about}
+
+
+def _compile(task: Task) -> None:
+    """Compute a small product; not on a GPU, where the first call counts."""
+    if not task.kernel.prepare:
+        for a, b, out in operands(task, *(min(size, 8) for size in task.shape)):
+            task.kernel.run(a, b, out, task.threads)
 
 
 if __name__ == "__main__":
