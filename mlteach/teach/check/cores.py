@@ -8,12 +8,12 @@ import numpy as np
 
 from mlteach.teach.check.answers import Wrong
 from mlteach.teach.check.engine import Case, checker, examine
-from mlteach.teach.check.report import Report
+from mlteach.teach.check.report import Report, not_passed
 from mlteach.teach.check.wording import kind, plain
 
-THREADS = (1, 2)
+THREADS = (1, 2, 3, 8)  # as many as Numba has here, where a number is larger
 RUNS = 50  # of one array, on every number of threads: a race that is rarely lost shows, too
-SIZES = (2, 3, 5, 8, 31, 1000, 100_001)
+SIZES = (2, 3, 4, 5, 7, 8, 9, 31, 64, 1000, 100_001)
 
 
 @checker
@@ -22,28 +22,37 @@ def argmax_p(fn) -> Report:
 
     Parameters
     ----------
-    fn : callable
+    fn : function under ``@njit(parallel=True)`` with a `prange` loop
         ``fn(x) -> index`` of the largest number of x (N,), float64, N at least 1: the first of equals, and
         the first NaN where there is one, as `numpy.argmax` has it.
 
     Notes
     -----
-    Each array is tried with Numba limited to one thread and to two; a machine with one core has only the
-    first. One array is searched fifty times on each.
+    Each array is tried with Numba limited to 1, 2, 3 and 8 threads, as far as the machine has them. One array
+    is searched fifty times on each.
     """
     import numba
 
     before = numba.get_num_threads()
     try:
-        return examine(fn, _searches(numba), "searches, sizes 1 to 100001, on one thread and on two")
+        report = examine(fn, _searches(numba), "searches, sizes 1 to 100001, on one thread and on more")
     finally:
         numba.set_num_threads(before)
+    if report and not _is_parallel(fn):
+        return not_passed("the answers are right; expected a function under @njit(parallel=True)")
+    if report and "prange" not in fn.py_func.__code__.co_names:
+        return not_passed("the answers are right; expected a prange loop, which all threads share")
+    return report
+
+
+def _is_parallel(fn) -> bool:
+    return hasattr(fn, "nopython_signatures") and bool(fn.targetoptions.get("parallel"))
 
 
 def _searches(numba) -> Iterator[Case]:
-    for name, numbers in _arrays():
-        for threads in THREADS:
-            numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    for threads in THREADS:
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        for name, numbers in _arrays():
             for _ in range(RUNS if name.startswith("again") else 1):
                 yield _search(f"{name}, size {numbers.size}, {threads} thread{'s'[: threads > 1]}", numbers)
 
@@ -52,11 +61,10 @@ def _search(label: str, numbers: np.ndarray) -> Case:
     wanted = int(np.argmax(numbers))
 
     def judge(answer):
-        index = answer.item() if isinstance(answer, np.ndarray) and answer.ndim == 0 else answer
-        if not isinstance(index, int | np.integer) or isinstance(index, bool):
-            raise Wrong(f"expected a whole number, came {kind(index)}")
-        if index != wanted:
-            raise Wrong(f"expected {wanted}{_why(numbers, wanted)}, came {plain(str(int(index)))}")
+        if not isinstance(answer, int | np.integer) or isinstance(answer, bool):
+            raise Wrong(f"expected a whole number, came {kind(answer)}")
+        if answer != wanted:
+            raise Wrong(f"expected {wanted}{_why(numbers, wanted)}, came {plain(str(int(answer)))}")
 
     return Case(label, {"x": numbers.copy()}, judge)
 
