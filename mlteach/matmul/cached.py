@@ -1,9 +1,10 @@
 """Compiled functions that a second process finds on disk, quickly."""
 
 import contextlib
+import hashlib
 
 from numba import njit
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.runtime import rtsys
 
 
@@ -34,13 +35,21 @@ def compiled(function, signature, *, parallel: bool = False):
 
 
 class _QuickCache(FunctionCache):
-    """Numba's cache on disk, asked first.
+    """Numba's cache on disk, asked first, with files of its own for each piece of code.
 
     Numba's own makes ready to compile before it looks, and that takes longer than to load: it imports
     half of Numba, and SciPy. Loaded code needs only Numba's run-time library.
+
+    Numba's own has one index for all versions of a function. Two processes that add to it at the same time
+    can give two versions the same number, and from then on each gets what the other one compiled.
     """
 
     def load_overload(self, sig, target_context):
+        """Find the code for a signature; the dispatcher asks for it before it saves any."""
+        key = repr(self._index_key(sig, target_context.codegen()))
+        name = f"{self._impl.filename_base}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file = IndexDataCacheFile(self.cache_path, name, stamp)
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
