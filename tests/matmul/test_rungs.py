@@ -108,6 +108,18 @@ def test_at_most_so_many_tasks_wait(monkeypatch):
     assert sorted(done) == list(range(50))
 
 
+@pytest.mark.parametrize(
+    ("doc", "label"), [(None, "Idea"), ("Limit: patience.", "Idea"), ("Do.\n\nIdea: none.", "Limit")]
+)
+def test_a_rung_says_its_idea_and_its_limit(doc, label):
+    def made_up(a, b, out):
+        pass
+
+    made_up.__doc__ = doc
+    with pytest.raises(ValueError, match=f"made_up is no rung yet: .* a line that begins '{label}: '"):
+        rung(made_up)
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_error_in_a_task_comes_out(error):
     def task(i):
