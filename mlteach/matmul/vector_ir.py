@@ -142,9 +142,7 @@ def repeat(builder, times, start: list, step: Callable) -> list:
     builder.position_at_end(body)
     carried = [builder.phi(value.type) for value in (times, *start)]
     grown = step(carried[1:])
-    left = builder.sub(
-        carried[0], index(1)
-    )  # last: before the step it makes LLVM reorder the loads, and spill
+    left = builder.sub(carried[0], index(1))  # counted before the step, LLVM reorders the loads, and spills
     grown = [left, *grown]
     last = builder.block
     builder.cbranch(builder.icmp_signed(">", left, index(0)), body, after)
