@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from mlteach import mnist
+from mlteach.arguments import check_rate, check_share, check_whole
 from mlteach.files import replacing
 from mlteach.learn.backward import Batch, Layers, layers_in, parameters
 from mlteach.learn.elementwise import descend
@@ -124,7 +125,11 @@ class MLP:
             Where the weights grew without bound.
         """
         x, targets = self._examples(x, y)
-        _check(epochs, batch, rate, momentum, decay)
+        check_whole("epochs", epochs, 0)
+        check_whole("batch", batch, 1)
+        check_rate(rate)
+        check_share("momentum", momentum, below=1)
+        check_share("decay", decay, below=math.inf)
         batch = min(batch, len(x))
         memory = {rows: self._memory(rows) for rows in {batch, len(x) % batch} - {0}}
         gradient, velocity = np.empty_like(self._parameters), np.zeros_like(self._parameters)
@@ -169,7 +174,7 @@ class MLP:
     def cost(self, x: ArrayLike, y: ArrayLike) -> float:
         """The mean cross-entropy of the probabilities; x and y as in ``fit``."""
         x, targets = self._examples(x, y)
-        with np.errstate(divide="ignore"):  # a right class with no probability at all costs infinity
+        with np.errstate(divide="ignore", invalid="ignore"):  # a right class of no probability costs infinity
             surprise = np.where(targets > 0, targets * -np.log(self.probabilities(x)), 0)
         return float(surprise.sum() / len(x))
 
@@ -248,28 +253,16 @@ class MLP:
                 f"y of shape {y.shape} does not fit {len(x)} rows of x: give a label for each row"
             )
         if y.ndim == 2:
+            if y.dtype.kind not in "biuf" or not np.isfinite(y).all():
+                raise ValueError("y holds what is not a finite number: give the share of each class")
             return x, y.astype(self.dtype)
         return x, mnist.one_hot(y, classes, dtype=self.dtype)
 
 
 def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(sizes)
+    sizes = tuple(sizes) if np.iterable(sizes) else (sizes,)
     if len(sizes) < 2 or not all(isinstance(size, numbers.Integral) and size > 0 for size in sizes):
         raise ValueError(
             f"sizes must be two or more whole numbers from 1, such as (784, 128, 10), not {sizes}"
         )
     return tuple(int(size) for size in sizes)
-
-
-def _check(epochs, batch, rate, momentum, decay) -> None:
-    """Say which of the numbers that ``fit`` was given is out of its range."""
-    for name, value, least in (("epochs", epochs, 0), ("batch", batch, 1)):
-        if not (isinstance(value, numbers.Integral) and int(value) >= least):
-            raise ValueError(f"{name} must be a whole number from {least} on, not {value!r}")
-    for name, value, fits, range_ in (
-        ("rate", rate, 0 < rate < math.inf, "above 0"),
-        ("momentum", momentum, 0 <= momentum < 1, "from 0 to below 1"),
-        ("decay", decay, 0 <= decay < math.inf, "from 0 on"),
-    ):
-        if not fits:
-            raise ValueError(f"{name} must be a number {range_}, not {value!r}")
