@@ -9,7 +9,7 @@ import pytest
 
 from mlteach.errors import GpuUnavailable
 from mlteach.matmul import KERNELS, Kernel, usable_cores
-from mlteach.measure import probe, turns, worker
+from mlteach.measure import bench, probe, turns, worker
 from mlteach.measure import trial as trial_module
 from mlteach.measure.bench import Measurement, Race, compare, ladder, time_iteration, time_product
 from mlteach.measure.race import Table, spread, unrest
@@ -64,6 +64,12 @@ def test_ratio_and_gflops_follow_from_the_costs(clock):
     first = race.measurements[0]
     assert first == Measurement("slow", "product", (20, 30, 40), "float64", 1, pytest.approx(0.04))
     assert first.gflops == pytest.approx(2 * 20 * 30 * 40 / 0.04 / 1e9)
+
+
+def test_a_measurement_is_the_median_of_its_samples(clock, monkeypatch):
+    taken = turns.Turns({"k": (0.3, 0.1, 0.9)}, frozenset(), 0.0, False, {"k": {}})
+    monkeypatch.setattr(bench, "race", lambda tasks, rounds: taken)
+    assert time_product(fake("k", clock, lambda rows: 0.1), n=4).seconds == 0.3
 
 
 def test_the_first_call_never_counts(clock):
@@ -198,6 +204,14 @@ def test_a_wrong_last_row_is_found_in_a_large_product(clock, monkeypatch):
     monkeypatch.setattr(trial_module, "CHECKED", 1000)
     with pytest.raises(ValueError, match="row 299"):
         time_product(fake("wrong", clock, lambda rows: 0.001, product=last_row_missing), n=300)
+
+
+def test_a_wrong_product_on_the_way_back_is_found(clock):
+    def product(a, b):
+        return last_row_missing(a, b) if len(a) == 785 else a @ b
+
+    with pytest.raises(ValueError, match="row 784"):
+        time_iteration(fake("wrong", clock, lambda rows: 0.01, product=product), images=20)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -158,6 +158,12 @@ def test_wrong_data_from_the_front_end_is_ignored_with_a_message(value, what):
     assert from_the_front_end(pad, memoryview(bytes(SIDE * SIDE)))["sentence"] == "Nothing is drawn yet."
 
 
+def test_the_front_end_shares_all_that_it_shows_and_its_own_drawings_stay_with_it():
+    shared = DrawPad(shares)._canvas.traits(sync=True)
+    assert {"side", "drawing", "answer"} <= shared.keys()
+    assert shared["drawing"].metadata["echo_update"] is False  # an echo would overtake the pen
+
+
 def test_a_drawing_from_python_reaches_the_front_end():
     pad = DrawPad(shares)
     canvas = pad._canvas
