@@ -178,6 +178,26 @@ def test_the_first_of_equal_sigmoids_is_the_answer(scores, answer):
     assert accuracy == 1
 
 
+def test_columns_that_are_no_class_never_answer():
+    """64 classes go in groups with two columns to spare, whose score would be 0."""
+    theta = np.zeros((785, 64))
+    theta[0] = -5 - np.arange(64)
+    accuracy, _ = TalkStep(np.zeros((3, 784), np.uint8), [0] * 3).iterate(theta)
+    assert accuracy == 1
+
+
+def test_the_sigmoid_is_right_to_seven_digits():
+    """On one blank image the step in the column of ones is the sigmoid itself."""
+    talk_step = TalkStep(np.zeros((1, 784), np.uint8), [0], rate=1)
+    for scores in np.linspace(-18, 18, 640).astype(np.float32).reshape(-1, 64):
+        theta = np.zeros((785, 64))
+        theta[0] = scores
+        _, new = talk_step.iterate(theta)
+        found = theta[0] - new[0]
+        found[0] += 1
+        assert np.abs(found - logistic.sigmoid(theta[0])).max() < 2e-7
+
+
 def test_sums_stay_accurate_over_many_blocks():
     """Equal images, so that every block adds the same: a float32 sum of so many would drift."""
     images, labels = np.full((200_000, 784), 255, np.uint8), np.zeros(200_000, int)
@@ -199,6 +219,14 @@ def test_what_it_tells_about_itself(digits):
     assert dense.visited == 1
     assert np.mean(digits.images > 0) < sparse.visited < 0.5
     assert sparse.preparation_seconds > 0
+
+
+def test_alike_images_share_their_blank_lines(digits, monkeypatch):
+    images, labels = digits.images[:5001].reshape(-1, 784), digits.labels[:5001]
+    assert lines.lines_of(images, labels, 1, dense=True).visited == 1
+    sorted_by_ink = lines.lines_of(images, labels, 1, dense=False).visited
+    monkeypatch.setattr(lines, "_by_ink", lambda images, threads: np.arange(len(images)))
+    assert sorted_by_ink < 0.8 * lines.lines_of(images, labels, 1, dense=False).visited
 
 
 def test_lines_hold_every_pixel_once(digits):
@@ -238,6 +266,12 @@ def test_bad_images_and_labels(images, labels, error, words):
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("rate", [0, -0.1, float("nan"), float("inf"), None, "quick"])
+def test_bad_rate(rate):
+    with pytest.raises(ValueError, match="rate must be a number above 0, not"):
+        TalkStep(*pictures(2), rate=rate)
+
+
 @pytest.mark.parametrize("threads", [0, -1, 1.5, "two"])
 def test_bad_threads(threads):
     with pytest.raises(ValueError, match="threads must be a whole number from 1"):
@@ -260,6 +294,7 @@ def marked(value):
         (np.zeros((785, 65)), ValueError, "1 to 64 classes"),
         (np.zeros((785, 0)), ValueError, "(785, 0)"),
         (np.zeros((785, 3)), ValueError, "label 9 has no column"),
+        (np.zeros((785, 9)), ValueError, "label 9 has no column in a theta of 9 classes"),
         (marked(np.nan), ValueError, "theta[3, 4] is nan"),
         (marked(np.inf), ValueError, "theta[3, 4] is inf"),
         (marked(-1e31), ValueError, "within 1e+30"),

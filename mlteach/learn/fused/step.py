@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from mlteach.arguments import check_rate
 from mlteach.learn.fused.lines import PIXELS, ROWS, lines_of
 from mlteach.learn.fused.sweep import Room, sweep
 from mlteach.matmul import usable_cores
@@ -54,7 +55,7 @@ class TalkStep:
     TypeError
         Where the images are not uint8, or the labels are not integers.
     ValueError
-        Where a shape, a label or the number of threads makes no sense.
+        Where a shape, a label, the rate or the number of threads makes no sense.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class TalkStep:
         start = time.perf_counter()
         images, labels = _images(images), np.asarray(labels)
         _check_labels(labels, len(images))
+        check_rate(rate)
         self._threads = _threads(threads)
         self._rate = rate
         self._largest_label = int(labels.max())
