@@ -9,6 +9,7 @@ import pytest
 
 from mlteach import mnist
 from mlteach.learn import mlp
+from mlteach.learn.elementwise import relu
 
 SIZES = [(3, 2), (5, 7, 4), (6, 1, 3), (7, 9, 5, 3)]
 
@@ -183,6 +184,19 @@ def test_sure_scores_stay_finite():
         warnings.simplefilter("error")
         assert network.cost([[1.0, 0.0]], [1]) == np.inf
         assert network.cost([[1.0, 0.0]], [0]) == 0
+
+
+def test_shares_of_several_classes_are_targets_too():
+    x, _ = problem()
+    network, shares = mlp.MLP((6, 3), dtype="float64"), np.tile([0.25, 0.75, 0], (len(x), 1))
+    expected = -(shares * np.log(network.probabilities(x))).sum() / len(x)
+    assert network.cost(x, shares) == pytest.approx(expected)
+
+
+def test_what_is_not_a_number_does_not_vanish_in_the_relu():
+    outputs = np.array([[np.nan, -1.0, 2.0]])
+    relu(outputs, np.zeros(3))
+    assert np.array_equal(outputs, [[np.nan, 0, 2]], equal_nan=True)
 
 
 def test_a_faint_velocity_is_dropped_before_it_slows_the_processor():

@@ -104,6 +104,14 @@ def test_a_kernel_that_is_quick_enough_is_timed_whole(clock):
     assert measured.seconds == pytest.approx(0.5)
 
 
+def test_the_rows_grow_step_by_step_so_that_no_try_is_far_longer_than_the_last(clock):
+    calls = []
+    kernel = fake("quick", clock, lambda rows: 1e-7 * rows, calls=calls)
+    Trial(make_task(kernel, "product", (50_000, 1, 1), "float32", 1, 2.0))
+    tried = sorted({rows for _, (rows, _), _ in calls[1:]})
+    assert tried == [1, 16, 256, 4096, 50_000]
+
+
 def test_a_sample_repeats_short_calls(clock):
     calls = []
     kernel = fake("quick", clock, lambda rows: 3e-4, calls=calls)
@@ -154,6 +162,7 @@ def test_a_crowded_machine_gives_a_verdict_only_on_what_is_clear(clock, monkeypa
     assert race.crowded
     assert race.busy
     assert race.verdict("slow", "quick") == "quick is 4.0 times faster than slow here."
+    assert race.verdict("quick", "slow") == "slow is 4.0 times slower than quick here."
     assert "no verdict on slow and mid" in race.verdict("slow", "mid")
     assert race.notes == ("Other programs use 9.0 of 1 cores: close them for times to trust.",)
 
