@@ -2,7 +2,7 @@
 
 nbval runs each cell and compares what the kernel sent with what the notebook holds. JupyterLab and nbclient
 do more with the kernel's messages before they save them, in four ways that make a right notebook fail. The
-two classes below do the same four things; `tests/test_nbval_shim.py` has a notebook for each.
+two classes below do the same four things; `tests/test_nbval_shim.py` has cells for each.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A notebook for each way in which nbval alone would call right what a front end saves."""
+"""Cells for each way in which nbval alone would call right what a front end saves."""
 
 import subprocess
 import sys
@@ -118,38 +118,30 @@ def nbval(folder):
     log = folder / "log.xml"
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", f"--junitxml={log}", folder]
     subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, check=False)
-    fared = {name: [] for name in [*CASES, "spoilt"]}
+    fared = {path.stem: [] for path in folder.glob("*.ipynb")}
     for case in ElementTree.parse(log).iter("testcase"):
         fared[case.get("classname").split(".")[0]].append(case.find("failure") is None)
     return fared
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return a folder with a notebook per case, and one in which every output is wrong."""
-    folder = tmp_path_factory.mktemp("notebooks")
-    for name, cells in CASES.items():
-        nbformat.write(notebook(cells), folder / f"{name}.ipynb")
-    everything = [cell for cells in CASES.values() for cell in cells]
-    nbformat.write(notebook(spoilt(everything)), folder / "spoilt.ipynb")
-    return folder
-
-
-def test_what_a_front_end_saves_is_right_and_nothing_else(folder):
+def test_what_a_front_end_saves_is_right_and_nothing_else(tmp_path):
     for name in ("conftest.py", "nbval_sanitize.cfg"):
-        (folder / name).write_bytes((ROOT / name).read_bytes())
-    (folder / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT}\n", encoding="utf-8")
-    fared = nbval(folder)
-    assert fared.pop("spoilt") == [False] * sum(map(len, CASES.values()))
-    assert fared == {name: [True] * len(cells) for name, cells in CASES.items()}
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT}\n", encoding="utf-8")
+    everything = [cell for cells in CASES.values() for cell in cells]
+    nbformat.write(notebook(everything), tmp_path / "right.ipynb")
+    nbformat.write(notebook(spoilt(everything)), tmp_path / "spoilt.ipynb")
+    count = len(everything)
+    assert nbval(tmp_path) == {"right": [True] * count, "spoilt": [False] * count}
 
 
 @pytest.mark.slow
-def test_nbval_alone_still_calls_each_of_them_wrong(folder):
-    for name in ("conftest.py", "pytest.ini"):
-        (folder / name).unlink(missing_ok=True)
-    fared = nbval(folder)
-    assert all(not all(fared[name]) for name in CASES)
+def test_nbval_alone_still_calls_each_of_them_wrong(tmp_path):
+    for name, cells in CASES.items():
+        nbformat.write(notebook(cells), tmp_path / f"{name}.ipynb")
+    fared = nbval(tmp_path)
+    assert all(fared.values())
+    assert not any(map(all, fared.values()))
 
 
 @pytest.mark.slow
