@@ -97,7 +97,7 @@ def test_train_prints_and_writes_the_talks_accuracies(mlteach, tmp_path):
     assert sorted(os.listdir(tmp_path)) == sorted(files)
 
 
-@pytest.mark.parametrize("arguments", [[], ["--kernel", "jit"], ["--dtype", "float64", "--threads", 1]])
+@pytest.mark.parametrize("arguments", [[], ["--kernel", "jit_ikj"], ["--dtype", "float64", "--threads", 1]])
 def test_train_mlp_learns_a_network_that_can_be_loaded(mlteach, tmp_path, arguments):
     files = {name: tmp_path / name for name in ("figures.json", "network.npz", "curve.png")}
     code, out, _ = mlteach(
