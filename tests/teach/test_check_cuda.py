@@ -189,7 +189,7 @@ def two_arguments(a, b):
     ("kernel", "block"),
     [
         *itertools.product([right, striding], [WARP_BLOCK, (16, 8), (8, 8, 1), 64]),
-        (jitted, (32, 32)),
+        (jitted, (32, 16)),
     ],
 )
 def test_right_products_pass(kernel, block):
