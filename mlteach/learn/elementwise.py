@@ -8,6 +8,8 @@ import math
 
 from numba import njit
 
+from mlteach.matmul.cached import keep_apart
+
 # A velocity this small moves no weight. Left alone it would fade on below 1e-38, where the numbers of float32
 # lose digits and a processor takes many times as long for each.
 FAINT = 1e-30
@@ -76,3 +78,6 @@ def descend(parameters, velocity, gradient, momentum, pull):
         v = momentum * velocity[i] + (gradient[i] + pull * parameters[i])
         velocity[i] = v if abs(v) > faint else zero
         parameters[i] -= v
+
+
+keep_apart(relu, softmax, score_error, relu_error, descend)

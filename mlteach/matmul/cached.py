@@ -1,7 +1,12 @@
-"""Compiled functions that a second process finds on disk, quickly."""
+"""Compiled functions that a second process finds on disk: quickly, and never somebody else's.
+
+Numba's own cache has one index for all versions of a function, and numbers them. Two processes that add to it
+at the same time can give two versions the same number, and from then on each gets what the other compiled.
+"""
 
 import contextlib
 import hashlib
+import uuid
 
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
@@ -34,14 +39,29 @@ def compiled(function, signature, *, parallel: bool = False):
     return dispatcher
 
 
+def keep_apart(*dispatchers) -> None:
+    """Let the versions that this process adds have names of their own on disk.
+
+    Where two processes add to the index of a function at once, the later one's remains, and what the other
+    compiled is compiled again some day.
+
+    Parameters
+    ----------
+    *dispatchers : numba dispatchers
+        Made with ``cache=True``.
+    """
+    for dispatcher in dispatchers:
+        file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+        if file is not None:  # there is a folder that can be written
+            name = file._data_name_pattern
+            file._data_name_pattern = name.replace("{number:d}", f"{uuid.uuid4().hex[:12]}-{{number:d}}")
+
+
 class _QuickCache(FunctionCache):
     """Numba's cache on disk, asked first, with files of its own for each piece of code.
 
     Numba's own makes ready to compile before it looks, and that takes longer than to load: it imports
     half of Numba, and SciPy. Loaded code needs only Numba's run-time library.
-
-    Numba's own has one index for all versions of a function. Two processes that add to it at the same time
-    can give two versions the same number, and from then on each gets what the other one compiled.
     """
 
     def load_overload(self, sig, target_context):

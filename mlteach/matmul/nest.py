@@ -29,14 +29,15 @@ from mlteach.matmul.tickets import (
     pack_part_of_b,
     packings,
 )
-from mlteach.matmul.vector_ir import fetch, fetch_add
+from mlteach.matmul.vector_ir import PROCESSOR, fetch, fetch_add
 
 LINE = 64  # bytes that a core takes away from another when it writes: each counter has a line for itself
 
 # Numba's cache on disk looks at the file of a compiled function, not at the files of what it calls. So this
-# number stands for all of them: it is a constant of the function that is cached, and thereby part of its key.
-_FILES = ("vector_ir", "micro", "pack", "tickets", "nest")
-REVISION = zlib.crc32(b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in _FILES))
+# number stands for all of them, and for the processor that they write for: it is a constant of the function
+# that is cached, and thereby part of its key.
+_FILES = [Path(__file__).with_name(f"{x}.py") for x in ("vector_ir", "micro", "pack", "tickets", "nest")]
+REVISION = zlib.crc32(b"".join([repr(PROCESSOR).encode(), *(file.read_bytes() for file in _FILES)]))
 
 
 @njit(nogil=True)

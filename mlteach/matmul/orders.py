@@ -10,6 +10,7 @@ from types import MappingProxyType
 from numba import njit
 
 from mlteach.matmul import FLOATS, Kernel
+from mlteach.matmul.cached import keep_apart
 from mlteach.matmul.layout import in_order
 
 
@@ -77,6 +78,9 @@ def kji(a, b, out):
         for j in range(n):
             for i in range(m):
                 out[i, j] += a[i, p] * b[p, j]
+
+
+keep_apart(ijk, ikj, jik, jki, kij, kji)
 
 
 def _kernel(loops) -> Kernel:

@@ -11,9 +11,7 @@ KC = 4096  # bytes of a row of `a` in a block, a page: a panel of 12 rows is 48 
 DEEP_KC = 8 * KC  # the same where `b` is one panel wide: then `a` is not used again, and need not stay
 NC = 128  # columns of `b` in a block where `a` is read in place: 512 KB, a part of the second-level cache
 STRIP = 120  # rows that meet a block of `b` together: 480 KB where they are packed, in the second-level cache
-PACKED_MC = (
-    17 * STRIP
-)  # rows of `a` that are packed for several threads: 8 MB, a fair part of the third level
+PACKED_MC = 17 * STRIP  # rows of `a` that are packed for several threads: 8 MB, part of the third level
 PACKED_NC = 2064  # columns of `b` in a block where `a` is packed: 8 MB as well
 IN_PLACE_N = 256  # up to so many columns, `a` is used too seldom to pay for its packing
 IN_PLACE_A = 1 << 20  # an `a` of up to so many bytes is in the second-level cache without being packed

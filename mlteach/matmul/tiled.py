@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from mlteach.matmul import rung
+from mlteach.matmul.cached import keep_apart
 from mlteach.matmul.layout import in_order
 from mlteach.matmul.team import together
 
@@ -70,6 +71,8 @@ def packed(a, b, out, threads):
                     micro(rows, panel, acc)  # <- changed
                     out[i : i + rows.shape[0], j0 : j0 + nr] += acc[: rows.shape[0], :nr]  # <- changed
 
+
+keep_apart(tiled, packed)
 
 RUNGS = {
     kernel.__name__: rung(

@@ -21,12 +21,14 @@ NEVER = -1e30  # the score of a column that is no class
 SHARES = 24  # of the blocks, each with sums of its own; many teams of threads divide them evenly
 
 # As in `mlteach.matmul.nest`: this number stands, in the keys of Numba's cache, for the sources of what the
-# cached function calls.
+# cached function calls, and for the processor.
 SOURCES = [
     Path(vector_ir.__file__),
     *(Path(__file__).with_name(f"{x}.py") for x in ("micro", "lines", "sweep")),
 ]
-REVISION = zlib.crc32(b"".join(source.read_bytes() for source in SOURCES))
+REVISION = zlib.crc32(
+    b"".join([repr(vector_ir.PROCESSOR).encode(), *(source.read_bytes() for source in SOURCES)])
+)
 
 
 class Room:

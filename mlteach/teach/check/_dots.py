@@ -2,6 +2,8 @@
 
 from numba import njit
 
+from mlteach.matmul.cached import keep_apart
+
 
 @njit(cache=True)
 def dot_in_one(x, y):
@@ -25,3 +27,6 @@ def dot_in_four(x, y):
     for p in range(whole, len(x)):
         acc0 += x[p] * y[p]
     return (acc0 + acc1) + (acc2 + acc3)
+
+
+keep_apart(dot_in_one, dot_in_four)
