@@ -9,8 +9,8 @@ What was chosen, and why:
 * A sample repeats the call until it lasts `SAMPLE` seconds at least, so that the clock's grain does not show,
   and its value is the mean of those calls.
 * A kernel whose whole workload takes longer than a third of its budget is timed on the first rows only. Two
-  numbers of rows are timed, for a part of the time, such as turning the second matrix into lists, does not
-  grow with the rows; the difference gives the price of a row.
+  numbers of rows are timed in each sample, for a part of the time, such as turning the second matrix into
+  lists, does not grow with the rows; the difference gives the price of a row.
 """
 
 import math
@@ -189,21 +189,36 @@ class Trial:
         self.scaled = self._rows < task.shape[0]
         self._loops = max(1, math.ceil(SAMPLE / max(self._seconds, TICK)))
         cost = self._loops * self._seconds + (self._seconds if self._seconds < WARM else 0)
+        cost += 2 * self._few_seconds if self.scaled else 0
         self.rounds = max(1, int(task.budget / max(cost, TICK)))
 
     def sample(self) -> float:
         """Time the workload once more, in seconds for the whole of it."""
         if self._seconds < WARM:
             self._run()
+        if self.scaled:  # the few rows again: both at the speed that the machine has now
+            few = self._first_rows()
+            self._few_seconds = min(self._timed(few) for _ in range(2))
         start = clock()
         for _ in range(self._loops):
             self._run()
         return self._whole((clock() - start) / self._loops)
 
     def _run(self) -> None:
-        run, threads = self.task.kernel.run, self.task.threads
-        for a, b, out in self._calls:
+        self._timed(self._calls)
+
+    def _timed(self, calls: list[Call]) -> float:
+        """The seconds that some products take."""
+        run, threads, start = self.task.kernel.run, self.task.threads, clock()
+        for a, b, out in calls:
             run(a, b, out, threads)
+        return clock() - start
+
+    def _first_rows(self) -> list[Call]:
+        """The same products on the few rows that were timed first."""
+        forward, back, few = self._calls[:2], self._calls[2:], self._few
+        part = [(a[:few], b, out[:few]) for a, b, out in forward]
+        return part + [(a[:, :few], b[:few], out) for a, b, out in back]
 
     def _time_rows(self, rows: int, expected: float = math.inf) -> float:
         """Seconds of the workload on its first rows: the better of two tries where that costs little.
@@ -213,9 +228,7 @@ class Trial:
         self._calls = operands(self.task, rows, *self.task.shape[1:])
         tries: list[float] = []
         while len(tries) < 2 and (sum(tries) < WARM or tries[0] > SURPRISE * expected):
-            start = clock()
-            self._run()
-            tries.append(clock() - start)
+            tries.append(self._timed(self._calls))
         return min(tries)
 
     def _choose_rows(self) -> None:
@@ -239,7 +252,7 @@ class Trial:
     def _whole(self, seconds: float) -> float:
         """What all rows would take, from the seconds of the rows timed."""
         missing = self.task.shape[0] - self._rows
-        if self._rows == self._few:
+        if self._rows == self._few or seconds <= self._few_seconds:  # the second only in a busy moment
             return seconds * self.task.shape[0] / self._rows
-        a_row = max(seconds - self._few_seconds, 0.0) / (self._rows - self._few)
+        a_row = (seconds - self._few_seconds) / (self._rows - self._few)
         return seconds + missing * a_row

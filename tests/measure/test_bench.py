@@ -1,3 +1,4 @@
+import itertools
 import os
 import subprocess
 import sys
@@ -96,6 +97,15 @@ def test_a_slow_kernel_is_timed_on_its_first_rows(clock, a_row):
     assert measured.seconds == pytest.approx(overhead + 1000 * a_row)
     assert max(rows for _, (rows, _), _ in calls) < 1000
     assert clock.now < 8 * 2.0
+
+
+def test_few_rows_timed_in_a_busy_moment_do_not_count(clock):
+    """Sixty times slower at first: then more rows would seem to cost less than the few before."""
+    calls = itertools.count()
+    kernel = fake("slow", clock, lambda rows: (0.02 + 0.01 * rows) * (60 if next(calls) < 3 else 1))
+    measured = time_product(kernel, (4000, 3, 2), budget=2.0)
+    assert measured.scaled
+    assert measured.seconds == pytest.approx(0.02 + 4000 * 0.01)
 
 
 def test_a_kernel_that_is_quick_enough_is_timed_whole(clock):
