@@ -16,11 +16,12 @@ LINE = 64  # bytes that a prefetch brings
 
 
 @emitted
-def micro(builder, lanes, arguments, rows, vectors, packed):
+def micro(builder, lanes, arguments, rows, vectors, packed, panel=None):
     """Write or add a tile of `out`: `rows` rows of `a` times a packed panel of `b`.
 
     Made for the rows and vectors of a tile, and whether `a` is packed (its `rows` numbers of each step next
-    to each other) or read where it lies (the numbers of each row next to each other). The arguments are k,
+    to each other) or read where it lies (the numbers of each row next to each other). Where the panel has
+    more vectors than the tile, `panel` says how many, and the first are used. The arguments are k,
     a, the stride of its rows, b, out, the stride of its rows, the rows and columns of `out` that exist,
     whether to add to what is there, and what to prefetch, a line every few steps.
     """
@@ -57,7 +58,7 @@ def micro(builder, lanes, arguments, rows, vectors, packed):
                 ahead = at(builder, ahead, fetched * LINE)
             for u in range(unroll):
                 row = [lanes.load(builder, at(builder, b, v * lanes.width)) for v in range(vectors)]
-                b = at(builder, b, vectors * lanes.width)
+                b = at(builder, b, (panel or vectors) * lanes.width)
                 for i in range(rows):
                     x = builder.load(number(pointers, i, u), typ=lanes.number, align=lanes.size)
                     x = spread(builder, x, lanes.count)

@@ -88,7 +88,25 @@ def _heights(vectors):
 
 
 wide_tiles, narrow_tiles = _heights(NV), _heights(1)
-packed_tile = micro(PACKED_MR, PACKED_NV, True)
+
+
+def _widths():
+    one, two, whole = (micro(PACKED_MR, min(v, PACKED_NV), True, PACKED_NV) for v in (1, 2, PACKED_NV))
+
+    @njit(nogil=True)
+    def tile(zero, bytes_left, arguments):
+        """PACKED_MR packed rows times one packed panel, with as few vectors as cover its columns."""
+        if bytes_left <= WIDTH:
+            one(zero, arguments)
+        elif PACKED_NV > 2 and bytes_left <= 2 * WIDTH:
+            two(zero, arguments)
+        else:
+            whole(zero, arguments)
+
+    return tile
+
+
+packed_tile = _widths()
 
 
 def _packer(numbers, vectors):
@@ -184,5 +202,5 @@ def multiply_packed(job, block, i0, j0):
         for i in range(i0, min(i0 + job.strip, block.rows), PACKED_MR):
             rows, height = job.panels_a + i // PACKED_MR * job.a_panel, min(PACKED_MR, block.rows - i)
             tile = out.address + (block.i + i) * out.row + (block.j + j) * size
-            packed_tile(zero, (depth, rows, 0, panel, tile, out.row, height, left, add, ahead))
+            packed_tile(zero, left * size, (depth, rows, 0, panel, tile, out.row, height, left, add, ahead))
             ahead += depth // 4 * 64
