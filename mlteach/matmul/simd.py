@@ -16,7 +16,7 @@ PACKED_NC = 2064  # columns of `b` in a block where `a` is packed: 8 MB as well
 IN_PLACE_N = 256  # up to so many columns, `a` is used too seldom to pay for its packing
 IN_PLACE_A = 1 << 20  # an `a` of up to so many bytes is in the second-level cache without being packed
 ALONE = 1 << 22  # up to so many multiply-adds, waking other threads costs more than they save
-TICKETS = 16  # into so many a thread's share of a block is cut, so that what the last one does is short
+TICKETS = 8  # into so many a thread's share of a block is cut, so that what the last one does is short
 
 _spare: list[np.ndarray] = []  # workspaces that nobody uses
 _patience = Patience()
