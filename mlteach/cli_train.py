@@ -80,7 +80,7 @@ def _learner(model: Model, kernel, dtype: Dtype | None, threads, images) -> "Lea
     if not 1 <= count <= len(train.images):
         raise Misuse(f"--images must be from 1 to {len(train.images)}, not {images}")
     digits = mnist.Digits(train.images[:count], train.labels[:count])
-    numbers = dtype or (Dtype.float32 if model in (Model.fused, Model.mlp) else Dtype.float64)
+    numbers = dtype or _usual_dtype(model, kernel)
     _check_kernel(kernel, threads, numbers)
     how = {"kernel": kernel, "threads": threads, "dtype": numbers.value}
     match model:
@@ -94,6 +94,16 @@ def _learner(model: Model, kernel, dtype: Dtype | None, threads, images) -> "Lea
             return cli_learners.Products(digits, **how, loss="one-vs-all")
 
 
+def _usual_dtype(model: Model, kernel: str | None) -> Dtype:
+    """What to compute in where nobody says: the only type that the rung knows, or what suits the model."""
+    from mlteach.matmul import KERNELS
+
+    known = [number.name for number in KERNELS[kernel].dtypes] if kernel in KERNELS else []
+    if len(known) == 1:
+        return Dtype(known[0])
+    return Dtype.float32 if model in (Model.fused, Model.mlp) else Dtype.float64
+
+
 def _check_kernel(kernel: str | None, threads: int | None, dtype: Dtype) -> None:
     """Find out before the work begins whether the rung exists and takes these arguments."""
     import numpy as np
@@ -103,7 +113,9 @@ def _check_kernel(kernel: str | None, threads: int | None, dtype: Dtype) -> None
     one = np.ones((1, 1), dtype.value)
     try:
         matmul(one, one, kernel=kernel, threads=threads)
-    except (TypeError, ValueError) as error:
+    except TypeError:
+        raise Misuse(f"--kernel {kernel} does not compute in {dtype.value}: leave --dtype out") from None
+    except ValueError as error:
         raise Misuse(error) from None
 
 

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,6 +97,20 @@ def test_train_prints_and_writes_the_talks_accuracies(mlteach, tmp_path):
     assert record["test_accuracy"] == logistic.accuracy(mnist.talk_features(test.images), test.labels, theta)
     assert files["curve.png"].read_bytes().startswith(b"\x89PNG")
     assert sorted(os.listdir(tmp_path)) == sorted(files)
+
+
+def test_train_computes_in_what_the_rung_knows(mlteach, monkeypatch):
+    """As the rungs of the GPU, which know float32 only."""
+    short = replace(KERNELS["blas"], name="short", dtypes=(np.dtype("float32"),))
+    monkeypatch.setitem(sys.modules, "short_rungs", SimpleNamespace(RUNGS={"short": short}))
+    monkeypatch.setattr(KERNELS, "_modules", {**KERNELS._modules, "short": "short_rungs"})
+    arguments = ("train", "--kernel", "short", "--images", 20, "--iterations", 1)
+    code, out, _ = mlteach(*arguments)
+    assert code == 0
+    assert "accuracy" in out
+    code, _, err = mlteach(*arguments, "--dtype", "float64")
+    assert code == 2
+    assert "--kernel short does not compute in float64: leave --dtype out" in err
 
 
 @pytest.mark.parametrize("arguments", [[], ["--kernel", "jit_ikj"], ["--dtype", "float64", "--threads", 1]])
