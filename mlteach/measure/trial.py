@@ -32,6 +32,7 @@ SAMPLE = 0.005  # seconds a sample lasts at least
 WARM = 0.05  # a call shorter than this is made once more before each sample, to wake threads and fill caches
 TICK = 1e-6  # seconds that a call takes at least, whatever a coarse clock says
 WHOLE, PART = 1 / 3, 1 / 24  # of the budget: what a whole workload may take, and what its first rows should
+CLEAR = 2  # times longer than the few rows before is what more rows must take, or their price drowns in noise
 SURPRISE = 2  # times longer than so many rows should take, and it was no work on rows
 GROWTH = 16  # times more rows at most, from one try to the next
 CHECKED = 1 << 25  # multiply-adds that the check may cost; rows are picked evenly where the product has more
@@ -238,7 +239,8 @@ class Trial:
         self._few_seconds = self._seconds = self._time_rows(self._rows)
         while self._rows < everything:
             affordable = self._whole(self._seconds) <= WHOLE * self.task.budget
-            if self._rows > self._few and not affordable and self._seconds >= PART * self.task.budget:
+            enough = max(PART * self.task.budget, CLEAR * self._few_seconds)
+            if self._rows > self._few and not affordable and self._seconds >= enough:
                 break
             rows = min(everything, self._more_rows())
             self._seconds = self._time_rows(rows, self._seconds * rows / self._rows)

@@ -108,6 +108,15 @@ def test_few_rows_timed_in_a_busy_moment_do_not_count(clock):
     assert measured.seconds == pytest.approx(0.02 + 4000 * 0.01)
 
 
+def test_the_price_of_a_row_stands_out_of_what_does_not_grow(clock):
+    """A fixed part of 0.2 s, give or take a tenth, beside 1 ms a row: a few rows would say nothing."""
+    noise = itertools.cycle([1.0, 1.1, 0.95, 1.05, 0.9])
+    kernel = fake("slow", clock, lambda rows: 0.2 * next(noise) + 0.001 * rows)
+    measured = time_product(kernel, (60_000, 3, 2), budget=2.0, rounds=5)
+    assert measured.scaled
+    assert measured.seconds == pytest.approx(60.2, rel=0.25)
+
+
 def test_a_kernel_that_is_quick_enough_is_timed_whole(clock):
     measured = time_product(fake("quick", clock, lambda rows: 0.0005 * rows), (1000, 3, 2), budget=2.0)
     assert not measured.scaled
