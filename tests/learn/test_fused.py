@@ -10,7 +10,7 @@ import pytest
 
 from mlteach import mnist
 from mlteach.learn import logistic
-from mlteach.learn.fused import TalkStep, lines, micro, step, sweep
+from mlteach.learn.fused import TalkStep, lines, pixels, step, sweep
 from mlteach.matmul.vector_ir import PROCESSOR
 
 # The accuracies of the talk's iterations as NumPy computes them in float64.
@@ -234,15 +234,20 @@ def test_lines_hold_every_pixel_once(digits):
     laid = lines.lines_of(images, digits.labels[:1001], 2, dense=False)
     assert sorted(laid.order) == list(range(1001))
     assert np.array_equal(laid.labels.ravel()[:1001], digits.labels[laid.order])
-    used = laid.lines.reshape(-1, micro.DEPTH, micro.IMAGES)
-    rebuilt = np.zeros((len(laid.first) - 1, lines.PLACES * micro.DEPTH, micro.IMAGES), np.uint8)
+    stream = int.from_bytes(laid.lines.tobytes(), "little") >> pixels.SHIFT
+    used = np.frombuffer(stream.to_bytes(laid.lines.size, "little"), np.uint8).reshape(-1, pixels.LINE)
+    assert not used[-1].any()
+    vectors, lanes = np.ogrid[: pixels.LINE // pixels.LANES, : pixels.LANES]
+    used = used[:, vectors * pixels.VECTOR_STEP + lanes * pixels.LANE_STEP]
+    used = used.reshape(-1, pixels.DEPTH, pixels.IMAGES)
+    rebuilt = np.zeros((len(laid.first) - 1, lines.PLACES * pixels.DEPTH, pixels.IMAGES), np.uint8)
     for chunk in range(len(rebuilt)):
         mine = slice(laid.first[chunk], laid.first[chunk + 1])
-        rows = laid.places[mine, None].astype(int) * micro.DEPTH + np.arange(micro.DEPTH)
+        rows = laid.places[mine, None].astype(int) * pixels.DEPTH + np.arange(pixels.DEPTH)
         rebuilt[chunk, rows] = used[mine]
-    rebuilt = rebuilt.transpose(0, 2, 1).reshape(-1, lines.PLACES * micro.DEPTH)
+    rebuilt = rebuilt.transpose(0, 2, 1).reshape(-1, lines.PLACES * pixels.DEPTH)
     assert np.array_equal(rebuilt[:1001, 1:785], images[laid.order])
-    assert (rebuilt[:1001, 0] == 1).all()
+    assert (rebuilt[:1001, 0] == 255).all()
     assert not rebuilt[1001:].any()
 
 
@@ -316,7 +321,7 @@ def test_the_largest_theta():
 
 RUN = """
 import numpy as np
-from mlteach.learn.fused import TalkStep, lines, micro, sweep
+from mlteach.learn.fused import TalkStep, lines, pixels, sweep
 from tests.learn.test_fused import assert_step, pictures, random_theta
 for count, classes in [(1, 10), (33, 1), (1001, 10), (600, 20)]:
     images, labels = pictures(count, classes=classes)
@@ -346,10 +351,10 @@ assert all(sum(function.stats.cache_hits.values()) == 1 for function in used), [
     ("cpu", "features", "images"), [("haswell", "+avx,+avx2,+fma", 8), ("x86-64", "+sse2", 4)]
 )
 def test_older_processors(cpu, features, images):
-    check = RUN + f"assert micro.IMAGES == {images}"
+    check = RUN + f"assert pixels.IMAGES == {images}"
     run(check, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features)
 
 
 def test_the_key_of_the_cache_covers_every_source():
     named = {path.stem for path in sweep.SOURCES}
-    assert named == {"vector_ir", "micro", "lines", "sweep"}
+    assert named == {"vector_ir", "pixels", "micro", "lines", "sweep"}

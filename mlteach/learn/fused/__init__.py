@@ -7,7 +7,8 @@ visits only lines of pixels with ink::
     step = TalkStep(images, labels)
     accuracy, theta = step.iterate(theta)
 
-`lines` puts the pixels in order, `micro` has the two inner loops, `sweep` walks the blocks.
+`pixels` turns bytes into vectors of numbers, `lines` puts them in order, `micro` has the two inner loops,
+`sweep` walks the blocks.
 """
 
 from mlteach.learn.fused.step import TalkStep

@@ -6,7 +6,7 @@ ink is left out. A *block* of chunks fits the caches: it is read once chunk by c
 place by place, for the gradient.
 
 The *place* of a line says which rows of theta it meets: `DEPTH` of them, from ``DEPTH * place`` on. Row 0 is
-for the column of ones, the next 784 for the pixels.
+for the column of ones, which are white pixels here, and the next 784 for the pixels.
 """
 
 import functools
@@ -16,11 +16,12 @@ from types import SimpleNamespace
 import numpy as np
 from numba import njit, prange, types
 
-from mlteach.learn.fused.micro import CHUNK_BITS, DEPTH, IMAGES, LINE
+from mlteach.learn.fused.micro import CHUNK_BITS
+from mlteach.learn.fused.pixels import DEPTH, IMAGES, LANE_STEP, LANES, LINE, SHIFT, VECTOR_STEP
 from mlteach.matmul.cached import compiled
 from mlteach.matmul.team import together
 
-PIXELS, SIDE = 784, 28
+PIXELS, SIDE, WHITE = 784, 28, 255
 ROWS = 1 + PIXELS
 PLACES = -(-ROWS // DEPTH)
 BLOCK = 512  # images of a block: the errors of twelve classes, 24 KB, stay in the first-level cache
@@ -40,8 +41,9 @@ class Lines:
         Which image is the first, the second, and so on.
     labels : ndarray of int32, shape (blocks * CHUNKS, IMAGES)
         The label of each image in this order, -1 where there is none.
-    lines : ndarray of uint8, shape (lines, LINE)
-        Chunk after chunk. Missing images of the last chunk are blank, also in the column of ones.
+    lines : ndarray of uint8, shape (lines + 1, LINE)
+        Chunk after chunk, all moved up by `SHIFT` bits, which may reach into the last. Missing images of the
+        last chunk are blank, also in the column of ones.
     places : ndarray of uint16, shape (lines,)
         The place of each line; they rise within a chunk.
     first : ndarray of int64, shape (blocks * CHUNKS + 1,)
@@ -90,7 +92,7 @@ def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: boo
     in_block = marks.reshape(blocks, CHUNKS, PLACES).sum(axis=1, dtype=np.int64)
     np.cumsum(in_block, axis=1, out=bounds[:, 1:])
     bounds += first[:-1:CHUNKS, None]
-    lines = np.zeros((first[-1], LINE), np.uint8)
+    lines = np.zeros((first[-1] + 1, LINE), np.uint8)
     places, entries = np.empty(first[-1], np.uint16), np.empty(first[-1], np.uint32)
     together(
         _compiled().fill,
@@ -101,10 +103,13 @@ def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: boo
         first,
         bounds,
         (IMAGES, DEPTH),
+        (LANES, LANE_STEP, VECTOR_STEP),
         lines,
         places,
         entries,
     )
+    if SHIFT:
+        _compiled().move_up(lines.reshape(-1).view(np.uint64), SHIFT)
     in_order = np.full(len(marks) * IMAGES, -1, np.int32)
     in_order[: len(order)] = labels[order]
     return Lines(order, in_order.reshape(-1, IMAGES), lines, places, first, entries, bounds)
@@ -125,19 +130,20 @@ def _by_ink(images, threads):
 
 @functools.cache
 def _compiled() -> SimpleNamespace:
-    """The four functions below in machine code."""
+    """The functions below in machine code."""
     images = types.Array(types.uint8, 2, "C", readonly=True)
     table, numbers = types.Array(types.uint8, 2, "C"), types.Array(types.int64, 1, "C")
     bounds = types.Array(types.int64, 2, "C")
     places, entries = (types.Array(number, 1, "C") for number in (types.uint16, types.uint32))
-    shape = types.UniTuple(types.int64, 2)
+    shape, steps = types.UniTuple(types.int64, 2), types.UniTuple(types.int64, 3)
     mark = (images, numbers, table, shape, types.boolean)
-    fill = (images, numbers, table, numbers, bounds, shape, table, places, entries)
+    fill = (images, numbers, table, numbers, bounds, shape, steps, table, places, entries)
     return SimpleNamespace(
         count_ink=compiled(_count_ink, types.void(images, table), parallel=True),
         sort_by_ink=compiled(_sort_by_ink, types.void(table, numbers, types.int64)),
         mark=compiled(_mark, types.void(*mark), parallel=True),
         fill=compiled(_fill, types.void(*fill), parallel=True),
+        move_up=compiled(_move_up, types.void(types.Array(types.uint64, 1, "C"), types.uint64)),
     )
 
 
@@ -205,9 +211,9 @@ def _mark(images, order, marks, shape, dense):
                 marks[chunk, (1 + pixel) // depth] |= images[i, pixel] > 0
 
 
-def _fill(images, order, marks, first, bounds, shape, lines, places, entries):
+def _fill(images, order, marks, first, bounds, shape, steps, lines, places, entries):
     """Write the lines that are marked, and list them place by place."""
-    width, depth = shape
+    (width, depth), (lanes, lane_step, vector_step) = shape, steps
     chunks = len(marks) // len(bounds)
     for block in prange(len(bounds)):
         free = bounds[block].copy()  # the next entry of each place
@@ -218,10 +224,18 @@ def _fill(images, order, marks, first, bounds, shape, lines, places, entries):
                 if not marks[chunk, place]:
                     continue
                 for row in range(place * depth, min((place + 1) * depth, ROWS)):
-                    offset = row % depth * width
-                    for lane in range(len(members)):
-                        lines[number, offset + lane] = images[members[lane], row - 1] if row else 1
+                    for i in range(len(members)):
+                        vector, lane = row % depth * (width // lanes) + i // lanes, i % lanes
+                        at = vector * vector_step + lane * lane_step
+                        lines[number, at] = images[members[i], row - 1] if row else WHITE
                 places[number] = place
                 entries[free[place]] = (number - first[block * chunks]) | (chunk % chunks) << LINE_BITS
                 free[place] += 1
                 number += 1
+
+
+def _move_up(words, bits):
+    """Move all bits up, as if the words were one long number, the first its lowest digit."""
+    for i in range(len(words) - 1, 0, -1):
+        words[i] = words[i] << bits | words[i - 1] >> (64 - bits)
+    words[0] <<= bits

@@ -1,38 +1,17 @@
 """The two inner loops of the fused step, in vector instructions: scores of images, sums of a pixel.
 
-A vector holds the same pixel of neighbouring images. So each lane follows one image, a weight serves all
-lanes, and nothing is added across lanes until a block of images is done. A *line* is what one step of a loop
-reads: `DEPTH` neighbouring pixels of `IMAGES` images, a byte each.
+Each lane follows one image, so a weight serves all lanes, and nothing is added across lanes until a block of
+images is done.
 """
 
 from llvmlite import ir
 from numba.extending import overload
 
-from mlteach.matmul.vector_ir import (
-    BYTE,
-    INDEX,
-    LANE,
-    POINTER,
-    PROCESSOR,
-    at,
-    emitted,
-    index,
-    repeat,
-    spread,
-)
+from mlteach.learn.fused.pixels import BASE, DEPTH, IMAGES, LANES, LINE, VECTORS, vectors_of
+from mlteach.matmul.vector_ir import INDEX, LANE, POINTER, at, emitted, index, repeat, spread
 
-LANES = PROCESSOR.width // 4  # images whose scores one vector holds
-# With several vectors of images in a line, a weight in a register meets all of them; with several pixels, an
-# error does. That spares the ports for loads, and takes VECTORS or DEPTH registers of sums for each class.
-# More than CLASSES go in groups, also because the errors of a block must stay in the first-level cache.
-if PROCESSOR.registers == 32:
-    VECTORS, DEPTH, CLASSES = 2, 2, 12  # 24 registers for sums, and 4 for pixels
-else:
-    VECTORS, DEPTH, CLASSES = 1, 1, 12  # 12, and 1 for pixels
-IMAGES = VECTORS * LANES
-LINE = DEPTH * IMAGES  # bytes
-CACHE_LINE = 64
-
+TOTALS = LANES if BASE else 0  # numbers after the errors of a chunk: the sums of those of each class
+FETCHED = LINE // 2  # bytes of the next block to send for with each line of either loop
 CHUNK_BITS = 12  # of an entry, the lower bits number a line of a block, and these upper ones its chunk
 SHORT = ir.IntType(16)
 
@@ -69,37 +48,28 @@ def per_class(make):
     return call
 
 
-def _pixels(builder, lanes, pointer):
-    """The vectors of one line, as numbers from 0 to 255: for each of its places, those of the images."""
-    bytes_ = ir.VectorType(BYTE, lanes.count)
-
-    def vector(i):
-        return builder.uitofp(
-            builder.load(at(builder, pointer, i * lanes.count), typ=bytes_, align=1), lanes.vector
-        )
-
-    return [[vector(p * VECTORS + v) for v in range(VECTORS)] for p in range(DEPTH)]
-
-
 @per_class
 @emitted
 def forward(builder, lanes, arguments, classes):
     """Score the images of one chunk for one group of classes, answer, and say how wrong each score is.
 
     A score is the sum of weight times pixel over the lines of the chunk. The arguments are the number of
-    lines, the lines, the place of each (uint16), the weights (a row of `classes` numbers for each place), the
-    labels (int32), the number of the first class, the best score so far and its class (int32), and where the
-    scores and the errors go. All but the first four have a line of numbers for each class, or just one line.
+    lines, the lines, what to send for meanwhile, the place of each line (uint16), the weights (a row of
+    `classes` numbers for each pixel of a place; a vector is read from where each row begins), the labels
+    (int32; below 0 where there is no image), the number of the first class, the best score so far and its
+    class (int32), and where the scores and the errors go. What follows the weights has a line of numbers for
+    each class, or just one line.
     """
-    count, lines, places, weights, labels, number, best, answers, scores, errors = (
-        x if i in (0, 5) else builder.inttoptr(x, POINTER) for i, x in enumerate(arguments)
+    count, lines, ahead, places, weights, labels, number, best, answers, scores, errors = (
+        x if i in (0, 6) else builder.inttoptr(x, POINTER) for i, x in enumerate(arguments)
     )
 
     def step(carried):
-        line, place, *sums = carried
+        line, ahead, place, weight_sums, *sums = carried
+        lanes.prefetch(builder, ahead, level=2)
         row = builder.zext(builder.load(place, typ=SHORT, align=2), INDEX)
         row = at(builder, weights, builder.mul(row, index(DEPTH * classes * lanes.size)))
-        for p, pixels in enumerate(_pixels(builder, lanes, line)):
+        for p, pixels in enumerate(vectors_of(builder, lanes, line)):
             for j in range(classes):
                 weight = at(builder, row, (p * classes + j) * lanes.size)
                 weight = builder.load(weight, typ=lanes.number, align=lanes.size)
@@ -107,20 +77,36 @@ def forward(builder, lanes, arguments, classes):
                 for v, x in enumerate(pixels):
                     t = j * VECTORS + v
                     sums[t] = lanes.multiply_add(builder, x, weight, sums[t])
-        return [at(builder, line, LINE), at(builder, place, 2), *sums]
+            if BASE:
+                all_weights = lanes.load(builder, at(builder, row, p * classes * lanes.size))
+                weight_sums = builder.fadd(weight_sums, all_weights)
+        moved = (at(builder, x, step) for x, step in ((line, LINE), (ahead, FETCHED), (place, 2)))
+        return [*moved, weight_sums, *sums]
 
-    start = [lines, places, *[lanes.zero] * (classes * VECTORS)]
-    _, _, *sums = repeat(builder, count, start, step)
+    start = [lines, ahead, places, lanes.zero, *[lanes.zero] * (classes * VECTORS)]
+    _, _, _, weight_sums, *sums = repeat(builder, count, start, step)
+    if BASE:
+        for t, total in enumerate(sums):
+            weight = spread(builder, builder.extract_element(weight_sums, index(t // VECTORS)), lanes.count)
+            sums[t] = lanes.multiply_add(builder, weight, constant(lanes, -BASE), total)
     _judge(builder, lanes, sums, builder.trunc(number, LANE), labels, best, answers, scores, errors)
+
+
+def constant(lanes, value):
+    """A vector of equal numbers."""
+    return ir.Constant(lanes.vector, [value] * lanes.count)
 
 
 def _judge(builder, lanes, sums, first, labels, best, answers, scores, errors):
     """Write scores and errors of a group of classes, and keep the best score of each image with its class."""
     whole = ir.VectorType(LANE, lanes.count)
+    classes = len(sums) // VECTORS
+    totals = [lanes.zero] * classes
     for v in range(VECTORS):
         label, answer = (
             builder.load(at(builder, x, v * lanes.width), typ=whole, align=4) for x in (labels, answers)
         )
+        here = builder.icmp_signed(">=", label, ir.Constant(whole, None))
         top = lanes.load(builder, at(builder, best, v * lanes.width))
         for j, score in enumerate(sums[v::VECTORS]):
             offset = (j * VECTORS + v) * lanes.width
@@ -130,30 +116,33 @@ def _judge(builder, lanes, sums, first, labels, best, answers, scores, errors):
             top, answer = builder.select(better, score, top), builder.select(better, this, answer)
             wanted = builder.uitofp(builder.icmp_signed("==", label, this), lanes.vector)
             error = builder.fsub(_sigmoid(builder, lanes, score), wanted)
+            error = builder.select(here, error, lanes.zero)
             lanes.store(builder, error, at(builder, errors, offset))
+            totals[j] = builder.fadd(totals[j], error)
         lanes.store(builder, top, at(builder, best, v * lanes.width))
         builder.store(answer, at(builder, answers, v * lanes.width), align=4)
+    if BASE:
+        (folded,) = fold(builder, lanes, totals)
+        lanes.store(builder, folded, at(builder, errors, classes * VECTORS * lanes.width))
 
 
 def _sigmoid(builder, lanes, score):
     """1 / (1 + exp(-score)) within 2e-7: half of 1 + tanh(score / 2), with tanh as Eigen computes it."""
 
-    def number(value):
-        return ir.Constant(lanes.vector, [value] * lanes.count)
-
     def polynomial(x, coefficients):
-        total = number(coefficients[0])
+        total = constant(lanes, coefficients[0])
         for coefficient in coefficients[1:]:
-            total = lanes.multiply_add(builder, total, x, number(coefficient))
+            total = lanes.multiply_add(builder, total, x, constant(lanes, coefficient))
         return total
 
-    x = builder.fmul(score, number(0.5))
+    half = constant(lanes, 0.5)
+    x = builder.fmul(score, half)
     for sign, end in (("<", TANH_END), (">", -TANH_END)):
-        x = builder.select(builder.fcmp_ordered(sign, x, number(end)), x, number(end))
+        x = builder.select(builder.fcmp_ordered(sign, x, constant(lanes, end)), x, constant(lanes, end))
     square = builder.fmul(x, x)
     above = builder.fmul(x, polynomial(square, TANH_ABOVE))
     tanh = builder.fdiv(above, polynomial(square, TANH_BELOW))
-    return lanes.multiply_add(builder, tanh, number(0.5), number(0.5))
+    return lanes.multiply_add(builder, tanh, half, half)
 
 
 @per_class
@@ -161,40 +150,42 @@ def _sigmoid(builder, lanes, score):
 def backward(builder, lanes, arguments, classes):
     """Add to the sums of one place: pixel times error, over the lines of a block that lie there.
 
-    The arguments are the number of lines, their entries (uint32), the lines of the block, the errors (for
-    each chunk and class a line of numbers), the sums (float64, one for each class), and what to fetch for the
-    next block meanwhile: from where, and how many lines of the cache.
+    The arguments are the number of lines, their entries (uint32), the lines of the block, what to send for
+    meanwhile, the errors (for each chunk a line of numbers for each class, and `TOTALS`), and the sums
+    (float64, one for each class).
     """
-    count, entries, lines, errors, sums, ahead, fetched = (
-        x if i in (0, 6) else builder.inttoptr(x, POINTER) for i, x in enumerate(arguments)
+    count, entries, lines, ahead, errors, sums = (
+        x if i == 0 else builder.inttoptr(x, POINTER) for i, x in enumerate(arguments)
     )
-
-    def fetch(carried):
-        lanes.prefetch(builder, carried[0], level=2)
-        return [at(builder, carried[0], CACHE_LINE)]
-
-    repeat(builder, fetched, [ahead], fetch)
     low = ir.Constant(LANE, (1 << 32 - CHUNK_BITS) - 1)
+    size = (classes * IMAGES + TOTALS) * lanes.size  # bytes of the errors of a chunk
 
     def step(carried):
-        entry, *totals = carried
+        entry, ahead, error_sums, *totals = carried
+        lanes.prefetch(builder, ahead, level=2)
         both = builder.load(entry, typ=LANE, align=4)
         number = builder.zext(builder.and_(both, low), INDEX)
         chunk = builder.zext(builder.lshr(both, ir.Constant(LANE, 32 - CHUNK_BITS)), INDEX)
-        pixels = _pixels(builder, lanes, at(builder, lines, builder.mul(number, index(LINE))))
-        error = at(builder, errors, builder.mul(chunk, index(classes * VECTORS * lanes.width)))
+        pixels = vectors_of(builder, lanes, at(builder, lines, builder.mul(number, index(LINE))))
+        error = at(builder, errors, builder.mul(chunk, index(size)))
         for j in range(classes):
             for v in range(VECTORS):
                 wrong = lanes.load(builder, at(builder, error, (j * VECTORS + v) * lanes.width))
                 for p in range(DEPTH):
                     t = p * classes + j
                     totals[t] = lanes.multiply_add(builder, pixels[p][v], wrong, totals[t])
-        return [at(builder, entry, 4), *totals]
+        if BASE:
+            all_errors = lanes.load(builder, at(builder, error, classes * VECTORS * lanes.width))
+            error_sums = builder.fadd(error_sums, all_errors)
+        return [at(builder, entry, 4), at(builder, ahead, FETCHED), error_sums, *totals]
 
-    _, *totals = repeat(builder, count, [entries, *[lanes.zero] * (DEPTH * classes)], step)
+    start = [entries, ahead, lanes.zero, *[lanes.zero] * (DEPTH * classes)]
+    _, _, error_sums, *totals = repeat(builder, count, start, step)
     wide = ir.VectorType(ir.DoubleType(), lanes.count)
     folded = [x for p in range(DEPTH) for x in fold(builder, lanes, totals[p * classes : (p + 1) * classes])]
     for i, total in enumerate(folded):
+        if BASE:
+            total = lanes.multiply_add(builder, error_sums, constant(lanes, -BASE), total)
         target = at(builder, sums, i * lanes.count * 8)
         grown = builder.fadd(builder.fpext(total, wide), builder.load(target, typ=wide, align=8))
         builder.store(grown, target, align=8)

@@ -103,7 +103,8 @@ class TalkStep:
             if classes not in self._rooms:
                 self._rooms[classes] = Room(self._lines, classes)
             right, sums = sweep(self._lines, self._rooms[classes], _folded(theta), self._threads)
-        sums[1:] = sums[1:] / 255 + 0.5 * sums[0]
+        sums /= 255
+        sums[1:] += 0.5 * sums[0]
         return right / count, theta - self._rate / count * sums
 
     def _check_theta(self, theta) -> int:
@@ -121,9 +122,8 @@ class TalkStep:
                 f"label {self._largest_label} has no column in a theta of {classes} classes: "
                 f"give it {self._largest_label + 1} columns or more"
             )
-        wrong = np.argwhere(~(np.abs(theta) <= LARGEST))
-        if len(wrong):
-            row, column = map(int, wrong[0])
+        if not np.abs(theta).max() <= LARGEST:  # nor where one is not a number
+            row, column = map(int, np.argwhere(~(np.abs(theta) <= LARGEST))[0])
             raise ValueError(
                 f"theta[{row}, {column}] is {theta[row, column]}, and the step computes in float32: "
                 f"keep every number of theta within {LARGEST:g}"
@@ -132,10 +132,13 @@ class TalkStep:
 
 
 def _folded(theta: np.ndarray) -> np.ndarray:
-    """Weights for raw pixels: pixel / 255 + 0.5 times theta is pixel times theta / 255, plus a constant."""
-    weights = theta / 255
-    weights[0] = theta[0] + 0.5 * theta[1:].sum(axis=0)
-    return weights
+    """Weights for raw pixels: pixel / 255 + 0.5 times theta is pixel times theta / 255, plus a constant.
+
+    The constant is the weight of a white pixel.
+    """
+    weights = theta.copy()
+    weights[0] += 0.5 * theta[1:].sum(axis=0)
+    return weights / 255
 
 
 def _images(images) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit, prange, types
 
 from mlteach.learn.fused.lines import CHUNKS, PLACES, ROWS, Lines
-from mlteach.learn.fused.micro import CACHE_LINE, CLASSES, DEPTH, IMAGES, LANES, LINE, backward, forward
+from mlteach.learn.fused.micro import FETCHED, TOTALS, backward, forward
+from mlteach.learn.fused.pixels import CACHE_LINE, CLASSES, DEPTH, IMAGES, LANES, LINE
 from mlteach.matmul import vector_ir
 from mlteach.matmul.cached import compiled
 from mlteach.matmul.team import together
@@ -24,7 +25,7 @@ SHARES = 24  # of the blocks, each with sums of its own; many teams of threads d
 # cached function calls, and for the processor.
 SOURCES = [
     Path(vector_ir.__file__),
-    *(Path(__file__).with_name(f"{x}.py") for x in ("micro", "lines", "sweep")),
+    *(Path(__file__).with_name(f"{x}.py") for x in ("pixels", "micro", "lines", "sweep")),
 ]
 REVISION = zlib.crc32(
     b"".join([repr(vector_ir.PROCESSOR).encode(), *(source.read_bytes() for source in SOURCES)])
@@ -41,8 +42,9 @@ class Room:
         blocks, work = len(lines.bounds), len(lines.places)
         shares = min(SHARES, blocks)
         self.cuts = np.searchsorted(lines.bounds[:, 0], work * np.arange(shares + 1) / shares)
-        self.weights = aligned((self.groups, PLACES * DEPTH, self.size), np.float32)
-        self.errors = aligned((shares, self.groups, CHUNKS, self.size, IMAGES), np.float32)
+        spare = -(-LANES // self.size)  # rows, for the vector that begins with the last one
+        self.weights = aligned((self.groups, PLACES * DEPTH + spare, self.size), np.float32)
+        self.errors = aligned((shares, self.groups, CHUNKS, self.size * IMAGES + TOTALS), np.float32)
         columns = -(-self.size // LANES) * LANES
         self.sums = aligned((shares, self.groups, PLACES * DEPTH, columns), np.float64)
         self.right = np.zeros(shares, np.int64)
@@ -78,7 +80,8 @@ def sweep(lines: Lines, room: Room, weights: np.ndarray, threads: int) -> tuple[
     padded = np.zeros((PLACES * DEPTH, room.groups * room.size))
     padded[:ROWS, : room.classes] = weights
     padded[0, room.classes :] = NEVER
-    room.weights[:] = padded.reshape(len(padded), room.groups, room.size).transpose(1, 0, 2)
+    in_groups = padded.reshape(len(padded), room.groups, room.size).transpose(1, 0, 2)
+    room.weights[:, : len(padded)] = in_groups
     tally, data = (0,) * room.size, (lines.lines, lines.places, lines.first, lines.entries, lines.bounds)
     space = (room.weights, room.errors, room.sums, room.right)
     together(
@@ -112,6 +115,8 @@ def _first_of_equals(scores, classes, lane):
 def _scores_of_block(tally, zero, block, data, labels, weights, errors, scores, classes):
     """Go through a block chunk by chunk: write its errors, and return how many answers are right."""
     lines, places, first = data[:3]
+    begin, after = first[block * CHUNKS], first[(block + 1) * CHUNKS]
+    ahead = lines.ctypes.data + after * LINE
     best, answers = np.empty(IMAGES, np.float32), np.empty(IMAGES, np.int32)
     right = 0
     for chunk in range(CHUNKS):
@@ -121,7 +126,8 @@ def _scores_of_block(tally, zero, block, data, labels, weights, errors, scores, 
             break
         best[:] = HIDDEN
         answers[:] = 0
-        source = (lines.ctypes.data + start * LINE, places.ctypes.data + 2 * start)
+        fetch = ahead + (start - begin) * FETCHED
+        source = (lines.ctypes.data + start * LINE, fetch, places.ctypes.data + 2 * start)
         state = (best.ctypes.data, answers.ctypes.data)
         for g in range(len(weights)):
             classes_of_group = (weights[g].ctypes.data, labels[this].ctypes.data, g * weights.shape[2])
@@ -136,25 +142,24 @@ def _scores_of_block(tally, zero, block, data, labels, weights, errors, scores, 
 
 @njit(nogil=True)
 def _gradient_of_block(tally, zero, block, data, errors, sums):
-    """Go through a block place by place: add to the sums of each, and fetch the next block meanwhile."""
+    """Go through a block place by place, and add to the sums of each."""
     lines, _, first, entries, bounds = data
-    start, stop = first[block * CHUNKS], first[(block + 1) * CHUNKS]
-    after = first[min((block + 2) * CHUNKS, len(first) - 1)]
-    ahead, fetched = lines.ctypes.data + stop * LINE, (after - stop) * LINE // PLACES // CACHE_LINE + 1
+    start, after = first[block * CHUNKS], first[(block + 1) * CHUNKS]
+    ahead = lines.ctypes.data + after * LINE + (after - start) * FETCHED
     for g in range(len(errors)):
         for place in range(PLACES):
             begin, count = bounds[block, place], bounds[block, place + 1] - bounds[block, place]
-            source = (entries.ctypes.data + 4 * begin, lines.ctypes.data + start * LINE)
+            fetch = ahead + (begin - start) * FETCHED
+            source = (entries.ctypes.data + 4 * begin, lines.ctypes.data + start * LINE, fetch)
             target = (errors[g].ctypes.data, sums[g, place * DEPTH].ctypes.data)
-            fetch = (ahead + place * fetched * CACHE_LINE, 0 if g else fetched)
             if count:
-                backward(tally, zero, (count, *source, *target, *fetch))
+                backward(tally, zero, (count, *source, *target))
 
 
 @njit(nogil=True)
 def _walk(tally, zero, start, stop, data, labels, weights, errors, sums, classes):
     """Go through some blocks: fill the sums, and return how many answers are right."""
-    scores = np.empty(errors.shape[:1] + errors.shape[2:], np.float32)
+    scores = np.empty((len(errors), len(tally), IMAGES), np.float32)
     sums[:] = 0
     right = 0
     for block in range(start, stop):
@@ -164,12 +169,13 @@ def _walk(tally, zero, start, stop, data, labels, weights, errors, sums, classes
 
 
 @njit(nogil=True)
-def _add_shares(sums, row):
-    """Add the sums of all shares, in their order, to those of the first."""
+def _add_shares(sums, start, stop):
+    """Add some rows of the sums of all shares, in their order, to those of the first."""
     for s in range(1, len(sums)):
         for g in range(sums.shape[1]):
-            for j in range(sums.shape[3]):
-                sums[0, g, row, j] += sums[s, g, row, j]
+            for row in range(start, stop):
+                for j in range(sums.shape[3]):
+                    sums[0, g, row, j] += sums[s, g, row, j]
 
 
 def _share(revision):
@@ -181,8 +187,9 @@ def _share(revision):
             right[s] = _walk(
                 tally, zero, cuts[s], cuts[s + 1], data, labels, weights, errors[s], sums[s], classes
             )
-        for row in prange(sums.shape[2]):
-            _add_shares(sums, row)
+        rows = sums.shape[2]
+        for part in prange(SHARES):
+            _add_shares(sums, part * rows // SHARES, (part + 1) * rows // SHARES)
 
     return share
 
@@ -195,7 +202,7 @@ def _compiled(size: int):
         return types.Tuple([types.Array(number, dimensions, "C") for number, dimensions in kinds])
 
     lines = ((types.uint8, 2), (types.uint16, 1), (types.int64, 1), (types.uint32, 1), (types.int64, 2))
-    space = ((types.float32, 3), (types.float32, 5), (types.float64, 4), (types.int64, 1))
+    space = ((types.float32, 3), (types.float32, 4), (types.float64, 4), (types.int64, 1))
     labels, cuts = arrays((types.int32, 2), (types.int64, 1))
     tally = types.UniTuple(types.int64, size)
     arguments = (tally, types.float32, arrays(*lines), labels, arrays(*space), cuts, types.int64)
