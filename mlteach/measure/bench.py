@@ -12,7 +12,7 @@ from typing import Any
 from mlteach.matmul import KERNELS, Kernel
 from mlteach.measure.race import Race
 from mlteach.measure.records import Measurement
-from mlteach.measure.trial import Task, make_task
+from mlteach.measure.task import Task, make_task
 from mlteach.measure.turns import notes, race, timed_machine
 
 __all__ = ["Measurement", "Race", "compare", "ladder", "time_iteration", "time_product", "timed_machine"]

@@ -9,7 +9,8 @@ import math
 from mlteach.errors import GpuUnavailable
 from mlteach.gpu import simulated
 from mlteach.measure import trial
-from mlteach.measure.trial import SAMPLE, TICK, Task, Trial, check_answers, operands
+from mlteach.measure.task import Task, check_answers, operands
+from mlteach.measure.trial import SAMPLE, TICK, Trial
 
 LAUNCHES = 1000  # in a sample, at most
 

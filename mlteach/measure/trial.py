@@ -1,11 +1,8 @@
-"""One kernel made ready for timing: inputs, the check of its answer, and how much of the work a sample does.
+"""One kernel made ready for timing: how a sample is taken, and how much of the work it does.
 
 What was chosen, and why:
 
-* Inputs are random, never zero and never tiny, from one seed: no kernel can profit from zeros, none suffers
-  from subnormal numbers, and all kernels get the same.
 * The first call is never timed: it compiles, and it wakes the threads.
-* The answer is checked once against NumPy in float64. A fast wrong answer is only wrong.
 * A sample repeats the call until it lasts `SAMPLE` seconds at least, so that the clock's grain does not show,
   and its value is the mean of those calls.
 * A kernel whose whole workload takes longer than a third of its budget is timed on the first rows only. Two
@@ -14,20 +11,14 @@ What was chosen, and why:
 """
 
 import math
-import numbers
-import operator
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-import numpy as np
-
-from mlteach.matmul import KERNELS, Kernel, usable_cores
+from mlteach.measure.task import Call, Task, check_answers, operands
 
 clock: Callable[[], float] = time.perf_counter
 
-SEED = 2017
 SAMPLE = 0.005  # seconds a sample lasts at least
 WARM = 0.05  # a call shorter than this is made once more before each sample, to wake threads and fill caches
 TICK = 1e-6  # seconds that a call takes at least, whatever a coarse clock says
@@ -35,135 +26,6 @@ WHOLE, PART = 1 / 3, 1 / 24  # of the budget: what a whole workload may take, an
 CLEAR = 2  # times longer than the few rows before is what more rows must take, or their price drowns in noise
 SURPRISE = 2  # times longer than so many rows should take, and it was no work on rows
 GROWTH = 16  # times more rows at most, from one try to the next
-CHECKED = 1 << 25  # multiply-adds that the check may cost; rows are picked evenly where the product has more
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to time.
-
-    Attributes
-    ----------
-    kernel : Kernel
-    workload : str
-        "product" or "iteration".
-    shape : tuple of int
-        (m, k, n), each at least 1.
-    dtype : str
-        "float32" or "float64".
-    threads : int
-        As many as the kernel will really use.
-    budget : float
-        Seconds that its samples may take in all, roughly.
-    """
-
-    kernel: Kernel
-    workload: str
-    shape: tuple[int, int, int]
-    dtype: str
-    threads: int
-    budget: float
-
-    def as_dict(self) -> dict:
-        """The task as a process of its own can be told it: the kernel by its name."""
-        return {**vars(self), "kernel": self.kernel.name}
-
-
-def make_task(kernel: str | Kernel, workload: str, shape, dtype, threads: int | None, budget: float) -> Task:
-    """Check what is to be timed, and settle the number of threads.
-
-    Raises
-    ------
-    TypeError
-        Where the kernel does not compute in the dtype.
-    ValueError
-        Where a name, a size or a number makes no sense.
-    """
-    if isinstance(kernel, str) and kernel not in KERNELS:
-        raise ValueError(f"kernel {kernel!r} is not a rung of the ladder: choose one of {', '.join(KERNELS)}")
-    chosen = KERNELS[kernel] if isinstance(kernel, str) else kernel
-    if not isinstance(chosen, Kernel):
-        raise ValueError(f"{chosen!r} is no kernel: give the name of a rung, or a Kernel of your own")
-    sizes = tuple(_whole_number(size) for size in shape) if np.iterable(shape) else ()
-    if len(sizes) != 3 or min(sizes) < 1:
-        raise ValueError(f"shape {shape!r} cannot be timed: give (m, k, n), three whole numbers from 1")
-    number = _dtype_name(dtype)
-    if number not in map(_dtype_name, chosen.dtypes):
-        known = " or ".join(map(_dtype_name, chosen.dtypes))
-        raise TypeError(f"kernel {chosen.name!r} computes in {known}, not in {number}")
-    if threads is not None and _whole_number(threads) < 1:
-        raise ValueError(f"threads must be a whole number from 1, or None for every core, not {threads!r}")
-    if not (isinstance(budget, numbers.Real) and 0 < budget < math.inf):
-        raise ValueError(f"budget must be a number of seconds above 0, not {budget!r}")
-    cores = usable_cores()
-    used = min(threads or cores, cores) if chosen.parallel else 1
-    return Task(chosen, workload, sizes, number, used, budget)
-
-
-def _whole_number(value) -> int:
-    """The value as an int, 0 where it is not a whole number."""
-    try:
-        return operator.index(value)
-    except TypeError:
-        return 0
-
-
-def _dtype_name(dtype) -> str:
-    try:
-        return np.dtype(dtype).name
-    except TypeError:
-        return str(dtype)
-
-
-Call = tuple[np.ndarray, np.ndarray, np.ndarray]  # a, b and out of a product
-
-
-def operands(task: Task, m: int, k: int, n: int) -> list[Call]:
-    """Make the (a, b, out) of each product in the workload, for its first m rows."""
-    random = np.random.default_rng(SEED)
-    dtype = np.dtype(task.dtype)
-
-    def numbers(*shape):
-        filled = random.random(shape, dtype)
-        filled += dtype.type(0.5)
-        return filled
-
-    a, b = numbers(m, k), numbers(k, n)
-    scores = np.empty((m, n), dtype)
-    if task.workload == "product":
-        return [(a, b, scores)]
-    forward = (a, b, scores)
-    back = (a.T, numbers(m, n), np.empty((k, n), dtype))
-    return [forward, forward, back]
-
-
-def check_answers(kernel: Kernel, calls: Sequence[Call]) -> None:
-    """Compare with NumPy in float64; all inputs are positive, so k roundings bound the relative error.
-
-    Raises
-    ------
-    ValueError
-        Where a product is wrong.
-    """
-    for a, b, out in calls[::2]:
-        m, k = a.shape
-        count = min(m, max(2, CHECKED // b.size))
-        rows = np.unique(np.linspace(0, m - 1, count).astype(np.intp))
-        expected = np.einsum("ij,jk->ik", a[rows], b, dtype=np.float64, casting="safe")
-        error = np.abs(out[rows] - expected) / expected
-        if not (error <= _bound(kernel, k, out.dtype)).all():
-            i, j = np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), error.shape)
-            raise ValueError(
-                f"kernel {kernel.name!r} is wrong, so there is nothing to time: row {rows[i]}, "
-                f"column {j} of {a.shape} times {b.shape} is {out[rows[i], j]:.8g}, "
-                f"expected {expected[i, j]:.8g}"
-            )
-
-
-def _bound(kernel: Kernel, k: int, dtype: np.dtype) -> float:
-    """The relative error of a sum of k positive products, with the two factors rounded before if need be."""
-    rounded = np.finfo(kernel.rounds_to).eps if kernel.rounds_to else 0.0
-    return k * float(np.finfo(dtype).eps) + float(rounded)
 
 
 class Trial:

@@ -23,7 +23,8 @@ from mlteach.measure import probe
 from mlteach.measure.device_trial import DeviceTrial, make_trial
 from mlteach.measure.machine import Machine, blas, describe
 from mlteach.measure.race import BUSY, unrest
-from mlteach.measure.trial import Task, Trial
+from mlteach.measure.task import Task
+from mlteach.measure.trial import Trial
 from mlteach.measure.units import listing
 from mlteach.measure.weakness import Weakness, weaknesses
 from mlteach.measure.worker import RemoteTrial, Worker, compile_all, rest

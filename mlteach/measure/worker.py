@@ -29,7 +29,8 @@ from typing import Any
 from mlteach.errors import GpuUnavailable
 from mlteach.measure.device_trial import DeviceTrial, make_trial
 from mlteach.measure.machine import Machine, describe
-from mlteach.measure.trial import Task, Trial, make_task, operands
+from mlteach.measure.task import Task, make_task, operands
+from mlteach.measure.trial import Trial
 from mlteach.measure.weakness import clean_environment
 
 PATIENCE = 300.0  # seconds to wait for one answer: far longer than any budget, and yet an end

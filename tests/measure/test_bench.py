@@ -11,10 +11,12 @@ import pytest
 from mlteach.errors import GpuUnavailable
 from mlteach.matmul import KERNELS, Kernel, usable_cores
 from mlteach.measure import bench, probe, turns, worker
+from mlteach.measure import task as task_module
 from mlteach.measure import trial as trial_module
 from mlteach.measure.bench import Measurement, Race, compare, ladder, time_iteration, time_product
 from mlteach.measure.race import Table, spread, unrest
-from mlteach.measure.trial import Trial, make_task
+from mlteach.measure.task import make_task
+from mlteach.measure.trial import Trial
 from mlteach.measure.weakness import clean_environment, weaknesses
 from mlteach.measure.worker import Worker
 
@@ -229,7 +231,7 @@ def test_a_wrong_kernel_is_not_timed(clock, product, where):
 
 
 def test_a_wrong_last_row_is_found_in_a_large_product(clock, monkeypatch):
-    monkeypatch.setattr(trial_module, "CHECKED", 1000)
+    monkeypatch.setattr(task_module, "CHECKED", 1000)
     with pytest.raises(ValueError, match="row 299"):
         time_product(fake("wrong", clock, lambda rows: 0.001, product=last_row_missing), n=300)
 
@@ -319,7 +321,7 @@ def test_threads_are_clamped_and_serial_kernels_use_one():
 def test_a_kernel_of_ones_own_races_on_one_thread_only(monkeypatch):
     mine = fake("mine", SimpleNamespace(now=0), lambda rows: 0)
     assert compare([mine, "numpy_rows"], n=4, rounds=1).seconds.keys() == {"mine", "numpy_rows"}
-    monkeypatch.setattr(trial_module, "usable_cores", lambda: 2)
+    monkeypatch.setattr(task_module, "usable_cores", lambda: 2)
     with pytest.raises(ValueError, match="mine exists only in this process, so race on one thread"):
         compare([mine, "threads_row"], n=4, threads=2)
 
