@@ -49,10 +49,10 @@ def operand(x):
 
 
 @njit(nogil=True)
-def begin(space, room, threads):
+def begin(space, room, parts):
     """Where the workspaces begin; each has first the number of tickets taken and of those done, both 0."""
-    for t in range(threads):
-        space[t * room : t * room + 3 * LINE] = 0
+    for part in range(parts):
+        space[part * room : part * room + 3 * LINE] = 0
     return ceil(np.int64(space.ctypes.data), LINE) * LINE
 
 
@@ -134,23 +134,26 @@ def room_for(rows, depth, columns, size, in_place):
 
 
 def _product(revision, parallel):
-    def product(a, b, out, space, part, room, rows, depth, columns, strip, span, in_place, threads):
-        """Multiply in blocks of these lengths; `space` is for this call alone.
+    def product(a, b, out, space, height, width, room, rows, depth, columns, strip, span, in_place, threads):
+        """Multiply in parts of so many rows and columns, and these in blocks; `space` is for this call alone.
 
-        Threads share the tickets of the whole product. Or, where `part` is not 0, each has so many rows of
-        `a` for itself, and so many bytes of the space.
+        Each part has so many bytes of the space. A thread begins with a part of its own, if there is one for
+        it, and helps with the others when there is nothing left to take.
         """
         revision, parallel  # noqa: B018
         zero, size, m, k, n = out.dtype.type(0), out.itemsize, a.shape[0], a.shape[1], b.shape[1]
         a, b, out = operand(a), operand(b), operand(out)
-        lengths, ticket_size, start = (rows, depth, columns), (strip, span), begin(space, room, threads)
+        lengths, ticket_size, across = (rows, depth, columns), (strip, span), ceil(n, width)
+        parts = ceil(m, height) * across
+        start = begin(space, room, parts)
         for t in prange(threads):
-            top = t * part
-            shape = (min(part, m - top) if part else m, k, n)
-            part_of_a, part_of_out = (a[0] + top * a[1], a[1], a[2]), (out[0] + top * out[1], out[1], out[2])
-            if shape[0] > 0:
-                place = start + t * room
-                work(zero, size, part_of_a, b, part_of_out, shape, lengths, ticket_size, in_place, place)
+            for part in range(t, t + parts):
+                i, j = part % parts // across * height, part % across * width
+                place, shape = start + part % parts * room, (min(height, m - i), k, min(width, n - j))
+                part_of_a, part_of_b = (a[0] + i * a[1], a[1], a[2]), (b[0] + j * b[2], b[1], b[2])
+                target = (out[0] + i * out[1] + j * out[2], out[1], out[2])
+                operands = (part_of_a, part_of_b, target)
+                work(zero, size, *operands, shape, lengths, ticket_size, in_place, place)
 
     return product
 
@@ -161,5 +164,5 @@ def product(dtype, parallel):
     number = from_dtype(dtype)
     matrix, result = (types.Array(number, 2, "A", readonly=readonly) for readonly in (True, False))
     space = types.Array(types.uint8, 1, "C")
-    signature = types.void(matrix, matrix, result, space, *[types.int64] * 7, types.boolean, types.int64)
+    signature = types.void(matrix, matrix, result, space, *[types.int64] * 8, types.boolean, types.int64)
     return compiled(_product(REVISION, parallel), signature, parallel=parallel)

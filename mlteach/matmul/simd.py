@@ -66,29 +66,33 @@ def _in_lines(x):
 
 
 def _plan(m: int, k: int, n: int, size: int, in_place: bool, threads: int) -> tuple[int, ...]:
-    """Bytes of workspace, then what a thread has for itself, in rows and in bytes, then `_lengths`.
+    """Bytes of workspace, rows and columns of a part, bytes that each part has for itself, then `_lengths`.
 
-    Threads have nothing for themselves where they share all tickets. They share none where `a` is packed and
-    `b` is narrow: to pack `b` more than once costs less than to wait for each other at every block.
+    Every thread begins with a part of its own, where there is more than one. A small `a` meets some columns
+    of `b` in each: what a core has packed is used by the same core, and need not leave its caches. Where `a`
+    is packed and `b` is narrow, a part has some rows of `a`: to pack `b` more than once costs less than to
+    wait for each other at every block.
     """
-    if threads == 1 or in_place or n > IN_PLACE_N:
-        lengths = _lengths(m, k, n, size, in_place, threads)
-        return nest.room_for(*lengths[:3], size, in_place), 0, 0, *lengths
-    part = _even(m, _ceil(m, threads), PACKED_MR)
-    lengths = _lengths(part, k, n, size, in_place, 1)
+    rows, columns, tickets = m, n, 1 if threads == 1 else TICKETS * threads
+    if threads > 1 and in_place and m * k * size <= IN_PLACE_A:
+        columns = _even(n, _ceil(n, threads), NV * PROCESSOR.width // size)
+        tickets = _ceil(tickets, _ceil(n, columns))
+    elif threads > 1 and not in_place and n <= IN_PLACE_N:
+        rows, tickets = _even(m, _ceil(m, threads), PACKED_MR), 1
+    lengths = _lengths(rows, k, columns, size, in_place, tickets)
     room = nest.room_for(*lengths[:3], size, in_place)
-    return room * threads, part, room, *lengths
+    return room * _ceil(m, rows) * _ceil(n, columns), rows, columns, room, *lengths
 
 
-def _lengths(m: int, k: int, n: int, size: int, in_place: bool, threads: int) -> tuple[int, ...]:
+def _lengths(m: int, k: int, n: int, size: int, in_place: bool, tickets: int) -> tuple[int, ...]:
     """How long blocks are, in rows of `a`, depth and columns of `b`, and the rows and columns of a ticket."""
     height, vectors = (MR, NV) if in_place else (PACKED_MR, PACKED_NV)
     width = vectors * PROCESSOR.width // size
     depth = _even(k, (DEEP_KC if in_place and n <= width else KC) // size, 1)
-    columns, tickets = min(n, NC if in_place else PACKED_NC), 1 if threads == 1 else TICKETS * threads
+    columns = min(n, NC if in_place else PACKED_NC)
     strip = _even(m, min(STRIP, _ceil(m, tickets)) if in_place else STRIP, height)
     span = _even(n, max(1, columns // _ceil(tickets, _ceil(m, strip))), width)
-    rows = m if in_place else strip if threads == 1 else _even(m, PACKED_MC, strip)
+    rows = m if in_place else strip if tickets == 1 else _even(m, PACKED_MC, strip)
     return rows, depth, _even(n, columns, span), strip, span
 
 

@@ -153,11 +153,11 @@ def test_tickets_are_whole_tiles_and_enough_for_every_thread(size, in_place):
     height, vectors = (MR, NV) if in_place else (PACKED_MR, PACKED_NV)
     width = vectors * PROCESSOR.width // size
     for m, n in [(128, 128), (784, 128), (1024, 1024), (2048, 2048), (60000, 10)]:
-        for threads in (1, 2):
-            rows, _, columns, strip, span = simd._lengths(m, 784, n, size, in_place, threads)
+        for tickets in (1, 16):
+            rows, _, columns, strip, span = simd._lengths(m, 784, n, size, in_place, tickets)
             assert strip % height == span % width == columns % span == 0
             assert in_place or rows % strip == 0
-            assert threads == 1 or -(-min(m, rows) // strip) * -(-min(n, columns) // span) >= 2 * threads
+            assert tickets == 1 or -(-min(m, rows) // strip) * -(-min(n, columns) // span) >= 4
 
 
 def test_it_is_what_no_kernel_means():
