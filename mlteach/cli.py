@@ -98,14 +98,16 @@ def ladder(
     machine = bench.timed_machine(measure=True)
     typer.echo(str(machine))
     measured = []
-    for measurements in climb(rungs, shapes, dtype.value, threads, iteration, report=_say_progress):
-        measured += measurements
-        if measurements:
-            typer.echo(f"\n{ladder_table(measurements, machine)}")
+    try:
+        for measurements in climb(rungs, shapes, dtype.value, threads, iteration, report=_say_progress):
+            measured += measurements
+            if measurements:
+                typer.echo(f"\n{ladder_table(measurements, machine)}")
+    finally:  # what is done when the next size is interrupted, or does not fit into memory, is kept
+        if json_file and measured:
+            write_json(json_file, document(measured, machine.as_dict()))
     if not measured:
         raise RuntimeError("no rung could be measured: see above what each one lacks")
-    if json_file:
-        write_json(json_file, document(measured, machine.as_dict()))
     if plot_file:
         write_plot(plot_file, _ladder_figure(measured, machine, dtype))
 
@@ -144,6 +146,8 @@ def _run() -> int:
     except OSError as error:
         reason = error.strerror or error
         return _complain(f"{error.filename}: {reason}" if error.filename else reason, FAILED)
+    except MemoryError as error:
+        return _complain(f"{error or 'the memory is full'}: choose smaller or fewer matrices", FAILED)
     except ImportError as error:
         return _complain(f"{error}: run mlteach doctor for the cure", FAILED)
     except Exception as error:

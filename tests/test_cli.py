@@ -202,6 +202,30 @@ def test_train_softmax_learns_something_else(mlteach, tmp_path):
     assert min(a[-1] for a in accuracies.values()) > 2 * accuracies["talk"][0]
 
 
+CUT_SHORT = """
+from mlteach import cli
+from mlteach.measure import climb
+whole = climb.ladder
+def ladder(kernels, shape, *rest):
+    if shape[0] > 10:
+        raise MemoryError("no room for 35 PiB")
+    return whole(kernels, shape, *rest)
+climb.ladder = ladder
+cli.main()
+"""
+
+
+def test_a_ladder_that_is_cut_short_keeps_what_was_measured(tmp_path):
+    arguments = ["ladder", "--size", "8", "--size", "16", "--kernels", "blas", "--json", "l.json"]
+    done = subprocess.run(
+        [sys.executable, "-c", CUT_SHORT, *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("mlteach: no room for 35 PiB: choose smaller or fewer matrices\n")
+    (product,) = json.loads((tmp_path / "l.json").read_text())["measurements"]
+    assert product["shape"] == [8, 8, 8]
+
+
 INTERRUPTED = """
 import sys, threading, _thread
 from mlteach import cli

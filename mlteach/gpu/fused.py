@@ -24,7 +24,7 @@ class TalkStep:
     labels : ndarray of integers, shape (N,)
         From 0 to 9.
     rate : float
-        The step size.
+        The step size, also called the learning rate.
     blocks : int
         How many blocks share the images.
     device : object, optional

@@ -43,7 +43,7 @@ def fit(
     X, y : Matrix
         As in ``cost``.
     rate : float
-        The step size. Too small is slow, too large diverges.
+        The step size, also called the learning rate. Too small is slow, too large diverges.
     iterations : int
         How many steps.
     theta : Matrix, optional

@@ -94,7 +94,7 @@ def fit(
     iterations : int
         How many steps to take.
     rate : float
-        The step size.
+        The step size, also called the learning rate.
     on_iteration : callable, optional
         ``on_iteration(iteration, accuracy, theta)``, called after each step with the accuracy of the weights
         before it and the weights after it. Watching costs a product: an iteration is then three of them, as

@@ -15,11 +15,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from mlteach import mnist
 from mlteach.arguments import check_rate, check_share, check_whole
 from mlteach.files import replacing
 from mlteach.learn.backward import Batch, Layers, layers_in, parameters
 from mlteach.learn.elementwise import descend
+from mlteach.learn.examples import checked_examples, checked_inputs
 from mlteach.learn.recipe import EPOCHS, RECIPE, SIZES, cosine, features
 from mlteach.matmul import FLOATS, Kernel, resolve
 
@@ -88,24 +88,26 @@ class MLP:
         schedule: Callable[[float], float] | None = None,
         on_epoch: Callable[[int, "MLP"], None] | None = None,
     ) -> "MLP":
-        """Learn from examples, going on from the weights so far.
+        """Learn from examples by stochastic gradient descent, going on from the weights so far.
 
         Parameters
         ----------
         x : array_like of floats, shape (N, inputs)
             One example a row, numbers near 1 in size, as ``features`` gives them.
         y : array_like, shape (N,) or (N, classes)
-            Labels 0, 1, 2, ..., or one-hot targets.
+            Labels 0, 1, 2, ..., or targets: the share of each class, such as one-hot rows. They add up to 1.
         epochs : int
             How often every example is used.
         batch : int
             How many examples a step learns from; the last batch of an epoch takes what is left.
         rate : float
-            The step size, above 0.
+            The learning rate, above 0: how far a step goes.
         momentum : float
-            The part of each step that goes on into the next, from 0 to below 1.
+            The part of each step that goes on into the next, from 0 to below 1. A step is the gradient times
+            the rate, so a falling rate does not shorten what goes on. It begins at 0 in each call.
         decay : float
-            Pulls each weight, not the biases, towards 0: added to its slope, times the weight.
+            Weight decay (L2) pulls each weight, not the biases, towards 0: added to its slope, times the
+            weight.
         schedule : callable, optional
             ``schedule(done)`` is what the rate is multiplied by when a part of the work from 0 to below 1
             is done, such as ``cosine``.
@@ -122,9 +124,9 @@ class MLP:
         ValueError, TypeError
             Where an argument is out of range, or x and y do not fit the network or each other.
         FloatingPointError
-            Where the weights grew without bound.
+            Where the weights grew without bound; they are then what they were before that epoch.
         """
-        x, targets = self._examples(x, y)
+        x, targets = checked_examples(x, y, self)
         check_whole("epochs", epochs, 0)
         check_whole("batch", batch, 1)
         check_rate(rate)
@@ -139,7 +141,7 @@ class MLP:
         biases = self._parameters[split:], velocity[split:], gradient[split:]
         number: Any = self.dtype.type  # the steps are computed in the type of the weights
         for epoch in range(epochs):
-            order = self._random.permutation(len(x))
+            order, good = self._random.permutation(len(x)), self._parameters.copy()
             for start in range(0, len(x), batch):
                 rows = order[start : start + batch]
                 step = rate * (schedule((epoch + start / len(x)) / epochs) if schedule else 1)
@@ -151,6 +153,7 @@ class MLP:
                 descend(*weights, number(momentum), number(step * decay))
                 descend(*biases, number(momentum), number(0))
             if not np.isfinite(self._parameters).all():
+                self._parameters[...] = good
                 raise FloatingPointError(
                     f"the weights grew without bound in epoch {epoch}: choose a rate below {rate}"
                 )
@@ -160,7 +163,7 @@ class MLP:
 
     def probabilities(self, x: ArrayLike) -> np.ndarray:
         """How sure the network is of each class: shape (N, classes), rows add up to 1."""
-        return self._forward(self._inputs(x)).outputs[-1]
+        return self._forward(checked_inputs(x, self)).outputs[-1]
 
     def predict(self, x: ArrayLike) -> np.ndarray:
         """The most probable class of each row of x, shape (N, inputs): labels of shape (N,)."""
@@ -168,19 +171,19 @@ class MLP:
 
     def accuracy(self, x: ArrayLike, y: ArrayLike) -> float:
         """The share of rows whose predicted class is right, between 0 and 1; y as in ``fit``."""
-        x, targets = self._examples(x, y)
+        x, targets = checked_examples(x, y, self)
         return float(np.mean(self.predict(x) == targets.argmax(axis=1)))
 
     def cost(self, x: ArrayLike, y: ArrayLike) -> float:
         """The mean cross-entropy of the probabilities; x and y as in ``fit``."""
-        x, targets = self._examples(x, y)
+        x, targets = checked_examples(x, y, self)
         with np.errstate(divide="ignore", invalid="ignore"):  # a right class of no probability costs infinity
             surprise = np.where(targets > 0, targets * -np.log(self.probabilities(x)), 0)
         return float(surprise.sum() / len(x))
 
     def gradient(self, x: ArrayLike, y: ArrayLike) -> list[tuple[np.ndarray, np.ndarray]]:
         """The slope of ``cost`` in each layer's weights and biases, in the shapes of ``layers``."""
-        x, targets = self._examples(x, y)
+        x, targets = checked_examples(x, y, self)
         passing = self._forward(x)
         passing.targets = targets
         slopes = layers_in(np.empty_like(self._parameters), self.sizes)
@@ -208,6 +211,7 @@ class MLP:
                 kind, sizes, flat = (file[name] for name in ("format", "sizes", "parameters"))
             sizes = _sizes(sizes.tolist())
             whole = kind == FORMAT and flat.shape == (parameters(sizes),) and flat.dtype in FLOATS
+            whole = whole and np.isfinite(flat).all()
         except OSError:
             raise
         except Exception:  # there is no end of what else a file can hold
@@ -227,36 +231,6 @@ class MLP:
         passing.x = x
         passing.forward(self.layers)
         return passing
-
-    def _inputs(self, x: ArrayLike) -> np.ndarray:
-        x = np.asarray(x)
-        if x.ndim != 2 or x.shape[1] != self.sizes[0] or len(x) == 0:
-            raise ValueError(
-                f"x of shape {x.shape} does not fit {self}: give at least one row of {self.sizes[0]}"
-            )
-        if x.dtype.kind != "f":
-            raise TypeError(f"x holds {x.dtype}, but a network wants floats near 1: give features(images)")
-        x = np.require(x, self.dtype, ["C", "ALIGNED"])
-        with np.errstate(all="ignore"):
-            finite = np.isfinite(x.sum())
-        if not finite:
-            raise ValueError(
-                "x holds numbers that are infinite, not a number or far too large: leave them out"
-            )
-        return x
-
-    def _examples(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of x and their targets, shape (N, classes)."""
-        x, y, classes = self._inputs(x), np.asarray(y), self.sizes[-1]
-        if y.shape not in {(len(x),), (len(x), classes)}:
-            raise ValueError(
-                f"y of shape {y.shape} does not fit {len(x)} rows of x: give a label for each row"
-            )
-        if y.ndim == 2:
-            if y.dtype.kind not in "biuf" or not np.isfinite(y).all():
-                raise ValueError("y holds what is not a finite number: give the share of each class")
-            return x, y.astype(self.dtype)
-        return x, mnist.one_hot(y, classes, dtype=self.dtype)
 
 
 def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:

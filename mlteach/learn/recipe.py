@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from mlteach import mnist
+from mlteach.matmul.kernel import FLOATS
+
 
 def features(images: ArrayLike, *, dtype: DTypeLike = np.float32) -> np.ndarray:
     """Grey levels as numbers from 0, paper, to 1, ink.
 
     Parameters
     ----------
-    images : array_like of uint8, shape (N, rows, columns) or (rows, columns)
+    images : array_like of uint8, shape (N, rows, columns), (N, 784) or (rows, columns)
     dtype : data type
         float32 or float64.
 
@@ -31,13 +34,18 @@ def features(images: ArrayLike, *, dtype: DTypeLike = np.float32) -> np.ndarray:
     ------
     ValueError
         Where the images have another shape or type.
+    TypeError
+        Where the dtype is another.
     """
-    images = np.asarray(images)
+    images, dtype = np.asarray(images), np.dtype(dtype)
+    if dtype not in FLOATS:
+        raise TypeError(f"features are float32 or float64, not {dtype}: choose one of them")
     if images.ndim not in (2, 3) or images.dtype != np.uint8:
         raise ValueError(
             f"images must be uint8 of shape (N, rows, columns), not {images.dtype} of shape {images.shape}"
         )
-    rows = images.reshape(-1, images.shape[-2] * images.shape[-1])
+    flat = images.shape[1:] == (mnist.PIXELS,)
+    rows = images if flat else images.reshape(-1, images.shape[-2] * images.shape[-1])
     return np.divide(rows, 255, dtype=dtype)
 
 

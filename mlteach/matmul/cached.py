@@ -12,6 +12,10 @@ from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.runtime import rtsys
 
+from mlteach.matmul.interrupts import keep_while_compiling
+
+keep_while_compiling()
+
 
 def compiled(function, signature, *, parallel: bool = False):
     """Compile a function for one signature, or load it where an earlier process did.

@@ -29,10 +29,12 @@ class Kernel:
     parallel : bool
         Whether it uses more than one thread.
     run : callable
-        ``run(a, b, out, threads)`` on non-empty 2-D arrays of one dtype and any strides. ``out`` is
-        overwritten, whatever it held, and nothing else is written.
+        ``run(a, b, out, threads)`` on aligned, non-empty arrays a (m, k), b (k, n) and out (m, n), all of one
+        dtype, with any strides; ``out`` shares no memory with the others. It is overwritten, whatever it
+        held, and nothing else is written. None of this is checked, and a wrong shape can touch memory of
+        others: ``mlteach.matmul.matmul`` checks, and converts.
     function : callable
-        The kernel itself, as the notebooks show it.
+        The kernel itself, as the notebooks show it; what it is given is checked no more than by ``run``.
     prepare : callable or None
         For a GPU rung, ``prepare(a, b)`` brings the matrices to the GPU and returns a
         ``mlteach.gpu.device.Product``, which can be timed there.

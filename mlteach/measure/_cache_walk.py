@@ -2,6 +2,10 @@
 
 from numba import njit
 
+from mlteach.matmul.interrupts import keep_while_compiling
+
+keep_while_compiling()
+
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def touch(address, column, geometry, lines, misses):

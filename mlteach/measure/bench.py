@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from mlteach.arguments import check_whole
 from mlteach.matmul import KERNELS, Kernel
 from mlteach.measure.race import Race
 from mlteach.measure.records import Measurement
@@ -62,8 +63,7 @@ def compare(
     ValueError
         Where a kernel gives a wrong product, a name or number makes no sense, or no fair race is possible.
     """
-    if isinstance(kernels, str | Kernel):
-        raise ValueError(f"kernels must be a list, not {kernels!r} alone: put it in brackets")
+    _check_list(kernels)
     size = _shape(shape, n)
     tasks = [make_task(kernel, "product", size, dtype, threads, budget) for kernel in kernels]
     names = [task.kernel.name for task in tasks]
@@ -118,6 +118,7 @@ def time_iteration(
     dtype, threads, rounds, budget
         As in `compare`.
     """
+    check_whole("images", images, 1)
     return _time(make_task(kernel, "iteration", (images, FEATURES, CLASSES), dtype, threads, budget), rounds)
 
 
@@ -148,6 +149,7 @@ def ladder(
     **options
         What else ``time`` takes: ``n``, ``images``, ``rounds`` or ``budget``.
     """
+    _check_list(kernels)
     report = progress or (lambda name, outcome: None)
     if shape is not None:
         options["shape"] = shape
@@ -161,6 +163,11 @@ def ladder(
         else:
             report(name, measured[-1])
     return measured
+
+
+def _check_list(kernels) -> None:
+    if isinstance(kernels, str | Kernel) or not isinstance(kernels, Iterable):
+        raise ValueError(f"kernels must be a list, not {kernels!r} alone: put it in brackets")
 
 
 def _shape(shape, n: int | None):

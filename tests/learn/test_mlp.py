@@ -252,6 +252,7 @@ def other_files(folder):
         "broken sizes": {"sizes": (2.5, 3)},
         "dtype": {"parameters": np.zeros(9, int)},
         "shape": {"parameters": np.zeros((3, 3))},
+        "not finite": {"parameters": np.full(9, np.nan, np.float32)},
         "pickle": {"parameters": np.array([print] * 9, object)},
     }
     for name, change in changed.items():
@@ -298,8 +299,8 @@ X, Y = problem()
         ({"rate": float("nan")}, ValueError, "not nan"),
         ({"momentum": 1}, ValueError, "momentum must be a number from 0 to below 1, not 1"),
         ({"decay": -1e-3}, ValueError, r"decay must be a number from 0 on, not -0\.001"),
-        ({"y": np.full((40, 3), np.nan)}, ValueError, "y holds what is not a finite number"),
-        ({"y": [["a", "b", "c"]] * 40}, ValueError, "y holds what is not a finite number"),
+        ({"y": np.full((40, 3), np.nan)}, ValueError, "y has rows that are no shares of the classes"),
+        ({"y": [["a", "b", "c"]] * 40}, ValueError, "y has rows that are no shares of the classes"),
         ({"rate": "quick"}, ValueError, "rate must be a number above 0, not 'quick'"),
         ({"momentum": None}, ValueError, "momentum must be a number from 0 to below 1, not None"),
         ({"decay": 1j}, ValueError, "decay must be a number from 0 on, not 1j"),
@@ -310,6 +311,22 @@ def test_bad_input_is_one_sentence(change, error, words):
     good = {"x": X, "y": Y, "epochs": 1, "batch": 8, "rate": 0.1}
     with pytest.raises(error, match=words), np.errstate(all="ignore"):
         mlp.MLP((6, 4, 3)).fit(**(good | change))
+
+
+def test_weights_that_grew_without_bound_are_put_back():
+    network = mlp.MLP((6, 4, 3)).fit(X, Y, epochs=1, batch=8, rate=0.1)
+    before = [part.copy() for layer in network.layers for part in layer]
+    with pytest.raises(FloatingPointError), np.errstate(all="ignore"):
+        network.fit(X, Y, epochs=1, batch=8, rate=1e30)
+    after = [part for layer in network.layers for part in layer]
+    assert all(map(np.array_equal, before, after))
+
+
+@pytest.mark.parametrize("row", [[1, 1, 0], [2, -1, 0], [0, 0, 0]])
+def test_targets_are_shares(row):
+    with pytest.raises(ValueError, match="no shares of the classes"):
+        mlp.MLP((6, 4, 3)).cost(X[:1], [row])
+    assert mlp.MLP((6, 4, 3)).cost(X[:1], [[0.5, 0.25, 0.25]]) > 0
 
 
 @pytest.mark.parametrize("sizes", [(), (3,), (3, 0), (3, 2.5), (3, -1, 2), 784])
@@ -327,7 +344,11 @@ def test_a_rung_is_checked_before_the_work():
 
 def test_features_are_ink():
     images = mnist.load("test").images[:3]
-    assert np.array_equal(mlp.features(images, dtype="float64"), images.reshape(3, 784) / 255)
+    expected = images.reshape(3, 784) / 255
+    assert np.array_equal(mlp.features(images, dtype="float64"), expected)
+    assert np.array_equal(mlp.features(images.reshape(3, 784), dtype="float64"), expected)
+    with pytest.raises(TypeError, match="not int64"):
+        mlp.features(images, dtype="int64")
     assert mlp.features(images[0]).shape == (1, 784)
     assert mlp.features(images).dtype == np.float32
     with pytest.raises(ValueError, match=r"not float64 of shape \(3, 28, 28\)"):

@@ -38,7 +38,7 @@ class TalkStep:
     threads : int, optional
         How many threads may work, at most the cores there are; all of them where it is None.
     rate : float
-        The step size.
+        The step size, also called the learning rate.
     dense : bool
         Whether to visit the pixels without ink as well, as the two products of matrices do. Otherwise images
         that are alike are put side by side, and lines of pixels that are blank in all of them are left out.
