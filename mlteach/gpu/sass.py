@@ -155,18 +155,9 @@ def report(
 
 def shipped_reports(compute_capability: tuple[int, int]) -> dict[str, Report]:
     """Return the reports that come with mlteach for a compute capability, by kernel; none for most."""
-    kernels = _shipped(compute_capability).get("kernels", {})
-    return {name: Report.from_dict(record) for name, record in kernels.items()}
-
-
-def shipped_compilers(compute_capability: tuple[int, int]) -> dict[str, str]:
-    """Return the packages that made the reports that come with mlteach, with their versions."""
-    return _shipped(compute_capability).get("compilers", {})
-
-
-def _shipped(compute_capability: tuple[int, int]) -> dict:
     path = REPORTS / "sm_{}{}.json".format(*compute_capability)
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kernels = json.loads(path.read_text(encoding="utf-8"))["kernels"] if path.exists() else {}
+    return {name: Report.from_dict(record) for name, record in kernels.items()}
 
 
 def _compiled(name: str, launch, capability: tuple[int, int]) -> Report:

@@ -10,8 +10,10 @@ from sys import _getframe
 
 import numpy as np
 
+from mlteach.gpu.simt.integers import UNSIGNED, integer_type
 from mlteach.gpu.simt.log import ATOMIC, LOAD, STORE
 
+INTEGERS = {int, np.int64, *UNSIGNED.values()}  # types of the numbers that a kernel computes as an index
 UNSET = object()  # an element of shared or local memory that nobody has written
 
 
@@ -21,23 +23,21 @@ def converter(dtype: np.dtype):
         return dtype.type
     bits = 8 * dtype.itemsize
     mask, half = (1 << bits) - 1, (1 << bits - 1 if dtype.kind == "i" else 0)
-    wide = np.uint64 if dtype == np.uint64 else np.int64
+    kind = integer_type(dtype)
 
     def convert(value):
         try:
             whole = int(value)
         except (ValueError, OverflowError):  # not a number, or infinite: C leaves the result open
             whole = 0
-        return wide((whole + half & mask) - half)
+        return kind((whole + half & mask) - half)
 
     return convert
 
 
 def loaded_type(dtype: np.dtype) -> type:
     """Type of a loaded value. Numba computes with 64-bit integers whatever the array holds."""
-    if dtype.kind not in "iu":
-        return dtype.type
-    return np.uint64 if dtype == np.uint64 else np.int64
+    return integer_type(dtype) if dtype.kind in "iu" else dtype.type
 
 
 class Array:
@@ -203,11 +203,15 @@ class Array1(Array):
     def __getitem__(self, i):
         if type(i) is int and 0 <= i < self.m:
             return self.load(i * self.s0 + self.first, _getframe(1).f_lasti)
+        if type(i) in INTEGERS and 0 <= i < self.m:
+            return self.load(int(i) * self.s0 + self.first, _getframe(1).f_lasti)
         return Array.__getitem__(self, i)
 
     def __setitem__(self, i, value):
         if type(i) is int and 0 <= i < self.m:
             self.store(i * self.s0 + self.first, value, _getframe(1).f_lasti)
+        elif type(i) in INTEGERS and 0 <= i < self.m:
+            self.store(int(i) * self.s0 + self.first, value, _getframe(1).f_lasti)
         else:
             Array.__setitem__(self, i, value)
 
@@ -222,6 +226,8 @@ class Array2(Array):
             i, j = index
             if type(i) is type(j) is int and 0 <= i < self.m and 0 <= j < self.n:
                 return self.load(i * self.s0 + j * self.s1 + self.first, _getframe(1).f_lasti)
+            if type(i) in INTEGERS and type(j) in INTEGERS and 0 <= i < self.m and 0 <= j < self.n:
+                return self.load(int(i) * self.s0 + int(j) * self.s1 + self.first, _getframe(1).f_lasti)
         return Array.__getitem__(self, index)
 
     def __setitem__(self, index, value):
@@ -229,6 +235,9 @@ class Array2(Array):
             i, j = index
             if type(i) is type(j) is int and 0 <= i < self.m and 0 <= j < self.n:
                 return self.store(i * self.s0 + j * self.s1 + self.first, value, _getframe(1).f_lasti)
+            if type(i) in INTEGERS and type(j) in INTEGERS and 0 <= i < self.m and 0 <= j < self.n:
+                at = int(i) * self.s0 + int(j) * self.s1 + self.first
+                return self.store(at, value, _getframe(1).f_lasti)
         return Array.__setitem__(self, index, value)
 
 

@@ -23,7 +23,8 @@ def run(kernel, grid, block, *args, shared_bytes: int = 0) -> Trace:
     grid, block : int or tuple of int
         Blocks of the grid and threads of a block, x first, up to three dimensions.
     *args : numpy.ndarray or number
-        The kernel's arguments. Arrays are written in place, as on a GPU.
+        The kernel's arguments. Arrays are written in place, as on a GPU; a Python int is an int64, from 2**63
+        on a uint64, and a float is a float64.
     shared_bytes : int
         Dynamic shared memory for each block, in bytes.
 
@@ -42,10 +43,13 @@ def run(kernel, grid, block, *args, shared_bytes: int = 0) -> Trace:
 
     Notes
     -----
-    Integers that come from memory compute with 64 bits and wrap, and float literals are float64, as in Numba.
-    A Python integer (a literal, a size, an index) that meets a float32 leaves it a float32, where Numba
-    would go on in float64: results may differ in their last digit. Locks order nothing here: accesses that
-    only a lock keeps apart are reported as a race.
+    Numbers are Numba's: integers have 64 bits and wrap, unsigned with unsigned is unsigned (the difference of
+    two uint8 is never negative), unsigned with signed is signed, and float literals are float64. Five things
+    differ. Literals below 2**16, sizes and indices, and what `+`, `-`, `*` and `**` make of them alone, are
+    Python integers: they never wrap, and leave a float32 that they meet a float32, where Numba would go on in
+    float64. An int8 or int16 makes a float32 a float64, where Numba stays with float32. A variable has the
+    type of its last value, where Numba gives it one type for all. Comparisons kept in variables may not add
+    up. And locks order nothing here: accesses that only a lock keeps apart are reported as a race.
     """
     grid_extent, block_extent = extent(grid, "grid", MAX_GRID), extent(block, "block", MAX_BLOCK)
     threads = block_extent.x * block_extent.y * block_extent.z

@@ -15,12 +15,13 @@ class Local(dict):
     A dict from index to value: reading what is there runs no Python code of ours.
     """
 
-    __slots__ = ("convert", "dtype", "machine", "name", "shape", "type", "writable")
+    __slots__ = ("convert", "dtype", "exact", "machine", "name", "shape", "type", "writable")
     __iter__ = __contains__ = None  # type: ignore[assignment]
 
     def __init__(self, machine, shape, dtype, name, values=None):
         self.machine, self.shape, self.dtype, self.name = machine, shape, dtype, name
         self.type, self.convert = loaded_type(dtype), converter(dtype)
+        self.exact = None if dtype.kind == "i" and dtype.itemsize < 8 else self.type  # needs no conversion
         self.writable = values is None
         if values is not None:
             flat = map(self.type, values.ravel())
@@ -56,7 +57,7 @@ class Local(dict):
         return value
 
     def __setitem__(self, index, value, has=dict.__contains__, put=dict.__setitem__):
-        if type(value) is self.type and has(self, index) and self.writable:
+        if type(value) is self.exact and has(self, index) and self.writable:
             return put(self, index, value)
         index = self._inside(index)
         if not self.writable:

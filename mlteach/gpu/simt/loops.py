@@ -14,6 +14,8 @@ from functools import lru_cache
 from types import CodeType
 from typing import NamedTuple
 
+from mlteach.gpu.simt.operators import Operators
+
 TICK = "__tick__"  # the global name under which a kernel finds the counter
 COMPILER_FLAGS = 0xFF0000 | 0x1000000  # of `from __future__ import ...`, as in code.co_flags
 
@@ -92,7 +94,7 @@ def with_ticks(code: CodeType, begin: int) -> tuple[CodeType, tuple[Loop, ...]] 
     if plain is None or fingerprint(plain) != fingerprint(code):
         return None
     ticks = Ticks(begin)
-    tree = ast.fix_missing_locations(ticks.visit(tree))
+    tree = ast.fix_missing_locations(Operators().visit(ticks.visit(tree)))
     return build(), tuple(ticks.loops)
 
 

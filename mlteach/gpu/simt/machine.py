@@ -61,8 +61,8 @@ class Machine:
         tracer = sys.gettrace()
         try:
             with np.errstate(all="ignore"):
-                for number, index in enumerate(self.grid.within()):
-                    self._run_block(number, index, arguments)
+                for number in range(self.grid.x * self.grid.y * self.grid.z):
+                    self._run_block(number, self.block_at(number), arguments)
         except EndlessLoop as stop:
             self.problems.endless(stop.line)
         finally:

@@ -1,7 +1,4 @@
-"""Pictures of a trace: a warp laid on memory, the banks of shared memory, threads in time. Figures and text.
-
-Each figure has a twin that says the same in words, for terminals and screen readers.
-"""
+"""Pictures of a trace: what a warp touches, the banks of shared memory, threads in time."""
 
 from __future__ import annotations
 
@@ -13,10 +10,9 @@ from mlteach.gpu.simt.counts import BANK_BYTES, BANKS, SECTOR, WARP
 from mlteach.gpu.simt.log import ATOMIC, LOAD, STORE
 from mlteach.gpu.simt.trace import Trace
 
-LANE_COLOUR, IDLE_COLOUR, BAD_COLOUR = "#0072b2", "#d9d9d9", "#d62728"
+LANE_COLOUR, BAD_COLOUR = "#0072b2", "#d62728"
 VERBS = {LOAD: "loads", STORE: "stores", ATOMIC: "atomics"}
 MARKS = {LOAD: "o", STORE: "s", ATOMIC: "D"}
-LETTERS = {LOAD: "r", STORE: "W", ATOMIC: "A"}
 
 
 class WarpAccess(NamedTuple):
@@ -83,51 +79,6 @@ def touched_sectors(access: WarpAccess) -> np.ndarray:
     return np.unique(access.offsets // SECTOR)
 
 
-def warp_on_memory(ax, access: WarpAccess, most: int = 48):
-    """Draw the lanes of a warp above the sectors of memory that they touch.
-
-    A row of lanes, a row of sectors, a line from each lane to its bytes; a gap in the row of sectors stands
-    for memory in between. At most `most` sectors are drawn. Takes and returns an Axes.
-    """
-    from matplotlib.patches import Rectangle
-
-    sectors = touched_sectors(access)[:most]
-    place = np.arange(len(sectors)) + np.cumsum(np.diff(sectors, prepend=sectors[0] - 1) > 1) * 0.3
-    width = place[-1] + 1
-    for x in place:
-        ax.add_patch(Rectangle((x, 0), 0.94, 0.3, color=LANE_COLOUR, alpha=0.25, lw=0))
-    for lane, offset in zip(access.lanes, access.offsets, strict=True):
-        at = np.searchsorted(sectors, offset // SECTOR)
-        if at < len(sectors):
-            x, from_x = place[at] + (offset % SECTOR) / SECTOR * 0.94, (lane + 0.5) * width / WARP
-            size = access.bytes / SECTOR * 0.94
-            ax.add_patch(Rectangle((x, 0), size, 0.3, color=LANE_COLOUR, lw=0))
-            ax.plot([from_x, x + size / 2], [1, 0.3], color=LANE_COLOUR, lw=0.7)
-    for lane in range(WARP):
-        colour = LANE_COLOUR if lane in access.lanes else IDLE_COLOUR
-        box = Rectangle((lane * width / WARP, 1), 0.85 * width / WARP, 0.2, color=colour, lw=0)
-        ax.add_patch(box)
-    ax.text(0, 1.27, "lanes 0 to 31", va="bottom")
-    ax.text(0, -0.07, f"{access.array}: {len(touched_sectors(access))} sectors of 32 bytes", va="top")
-    ax.set(xlim=(-0.1, width + 0.1), ylim=(-0.35, 1.5))
-    ax.axis("off")
-    return ax
-
-
-def warp_on_memory_text(access: WarpAccess) -> str:
-    """Say which sectors the lanes of a warp touch, one line each."""
-    sectors = touched_sectors(access)
-    useful = len(np.unique(access.offsets)) * access.bytes
-    lines = [
-        f"line {access.line}: {len(access.lanes)} lanes {VERBS[access.kind][:-1]} {access.array} "
-        f"in {len(sectors)} sectors, {useful} of {len(sectors) * SECTOR} bytes used"
-    ]
-    for sector in sectors:
-        lanes = access.lanes[access.offsets // SECTOR == sector]
-        lines.append(f"  bytes {sector * SECTOR:>6} to {sector * SECTOR + SECTOR - 1:>6}: {_span(lanes)}")
-    return "\n".join(lines)
-
-
 def bank_words(access: WarpAccess) -> list[list[int]]:
     """Return, for each of the 32 banks, the different words that a warp wants from it, in order."""
     first = np.unique(access.offsets // BANK_BYTES)
@@ -145,16 +96,6 @@ def banks(ax, access: WarpAccess):
     ax.set_ylim(0, max(*counts, 2) * 1.1)
     ax.set_title(f"{access.array}, line {access.line}", loc="left")
     return ax
-
-
-def banks_text(access: WarpAccess) -> str:
-    """Say how many banks a warp uses, and how many words the busiest must deliver."""
-    counts = [len(words) for words in bank_words(access)]
-    used = sum(c > 0 for c in counts)
-    return (
-        f"line {access.line}: {len(access.lanes)} lanes use {used} of {BANKS} banks of {access.array}; "
-        f"the busiest delivers {max(counts)} different words"
-    )
 
 
 class Moment(NamedTuple):
@@ -236,24 +177,3 @@ def space_time(ax, trace: Trace, problem: int = 0, threads: int = 8):
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_title(f"race on {element}: circles read, squares write", loc="left", pad=22)
     return ax
-
-
-def space_time_text(trace: Trace, problem: int = 0, threads: int = 8) -> str:
-    """Draw the same with letters: r reads, W writes, A updates atomically, | is a barrier, ! the race."""
-    shown, barriers, element = moments(trace, problem, threads)
-    width = max([m.step for m in shown] + barriers, default=-1) + 1
-    lines = [f"race on {element} (r reads, W writes, A atomic, | barrier, ! the racing pair)"]
-    for row in sorted({m.row for m in shown}):
-        cells = ["|  " if step in barriers else ".  " for step in range(width)]
-        for m in sorted((m for m in shown if m.row == row), key=lambda m: m.racy):
-            cells[m.step] = LETTERS[m.kind] + ("! " if m.racy else "  ")
-        lines.append(f"block {row[0]} thread {row[1]:>4}  " + "".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def _span(which: np.ndarray) -> str:
-    """Return lanes as a short text."""
-    lanes = sorted(set(which.tolist()))
-    if len(lanes) > 2 and lanes[-1] - lanes[0] == len(lanes) - 1:
-        return f"lanes {lanes[0]} to {lanes[-1]}"
-    return f"lane{'s' if len(lanes) > 1 else ''} {', '.join(map(str, lanes))}"

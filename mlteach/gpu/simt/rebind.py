@@ -11,7 +11,9 @@ from types import CellType, CodeType, FunctionType, ModuleType
 import numpy as np
 
 from mlteach.gpu.simt.arrays import converter
+from mlteach.gpu.simt.integers import BUILTINS, constant
 from mlteach.gpu.simt.loops import TICK, with_ticks
+from mlteach.gpu.simt.operators import OPERATORS
 from mlteach.gpu.simt.trace import KernelError
 
 STAND_IN = "simt_stand_in"  # the attribute by which an intrinsic carries its Python stand-in
@@ -117,15 +119,14 @@ class Rebinder:
         counted = with_ticks(code, len(machine.loops))
         if counted:
             code, loops = counted
-        # float literals are float64 in Numba, so a float32 that meets one becomes float64
-        code = code.replace(co_consts=tuple(np.float64(c) if type(c) is float else c for c in code.co_consts))
+        code = code.replace(co_consts=tuple(map(constant, code.co_consts)))
         number = machine.log.number(code)
         if counted:
             machine.loops_of[number] = range(len(machine.loops), len(machine.loops) + len(loops))
             machine.loops += loops
         else:
             machine.untraceable = True
-        names = {"__builtins__": vars(builtins) | {"float": np.float64}, TICK: machine.tick}
+        names = {"__builtins__": vars(builtins) | BUILTINS, TICK: machine.tick, **OPERATORS}
         for name in code.co_names:
             if name in function.__globals__ and name not in names:
                 names[name] = self.swap(function.__globals__[name], name)
@@ -144,8 +145,8 @@ class Rebinder:
             return View(value, self.swap, MATH if value is math else ())
         if isinstance(value, np.ndarray):
             return self.machine.memory.constant(value, name)
-        if type(value) is float:
-            return np.float64(value)
+        if isinstance(value, (int, float, np.generic)):
+            return constant(value)
         if id(value) in self._cuda_names:
             return getattr(self.machine.gpu, self._cuda_names[id(value)])
         as_type = self._as_type(value)

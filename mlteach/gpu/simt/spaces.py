@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from mlteach.gpu.simt.arrays import UNSET, Array, array_of_rank
+from mlteach.gpu.simt.integers import number
 from mlteach.gpu.simt.local import Local
 from mlteach.gpu.simt.log import SHARED_TOP
 from mlteach.gpu.simt.trace import ArrayInfo, KernelError
@@ -67,15 +68,11 @@ class Memory:
 
     # -- global memory
     def argument(self, value, name: str):
-        """Return what the kernel sees for an argument: arrays become stand-ins, numbers stay numbers."""
+        """Return what the kernel sees for an argument: arrays become stand-ins, numbers get Numba's types."""
         if isinstance(value, tuple):
             return tuple(self.argument(v, f"{name}[{i}]") for i, v in enumerate(value))
-        if isinstance(value, float):
-            return np.float64(value)  # so that float32 * argument is float64, as in Numba
-        if isinstance(value, np.integer):
-            return int(value)
-        if isinstance(value, (bool, int, complex, np.generic)):
-            return value
+        if isinstance(value, (int, float, complex, np.generic)):
+            return number(value)
         if not isinstance(value, np.ndarray):
             raise TypeError(
                 f"argument {name} is a {type(value).__name__}: a kernel takes NumPy arrays and numbers"
