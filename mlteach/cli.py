@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from mlteach import __version__
 from mlteach.cli_files import check_files, write_json, write_plot
 from mlteach.cli_options import Dtype, JsonFile, PlotFile, Threads
 from mlteach.cli_train import train
@@ -24,6 +25,21 @@ app = typer.Typer(
 )
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mlteach {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 class Device(StrEnum):

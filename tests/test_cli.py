@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mlteach import cli, cli_files, mnist, resources
+from mlteach import __version__, cli, cli_files, mnist, resources
 from mlteach.learn import logistic, mlp
 from mlteach.matmul import KERNELS
 
@@ -71,6 +71,10 @@ def test_misuse_is_one_sentence_and_code_2(mlteach, arguments, words):
     assert out == ""
     assert err.count("\n") == 1
     assert words in err
+
+
+def test_version(mlteach):
+    assert mlteach("--version") == (0, f"mlteach {__version__}\n", "")
 
 
 def test_no_command_shows_the_help(mlteach):
