@@ -52,5 +52,5 @@ def test_other_threads_compile_too():
     worker = threading.Thread(target=function, args=(1,))
     worker.start()
     worker.join()
-    assert function(1) == 2
+    assert len(function.signatures) == 1
     assert signal.getsignal(signal.SIGINT) is before
