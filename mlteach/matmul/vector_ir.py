@@ -27,10 +27,21 @@ POINTER = ir.PointerType()
 
 @dataclass(frozen=True)
 class Processor:
-    """What the micro-kernels must know: the bytes in a vector register, and how many registers there are."""
+    """What the micro-kernels must know.
+
+    Attributes
+    ----------
+    width : int
+        The bytes in a vector register.
+    registers : int
+        How many such registers there are.
+    byte_dots : bool
+        Whether an instruction multiplies 64 unsigned bytes by 64 signed ones, and adds up four products each.
+    """
 
     width: int
     registers: int
+    byte_dots: bool = False
 
 
 def processor() -> Processor:
@@ -38,7 +49,7 @@ def processor() -> Processor:
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
     features = features.split(",")
     if "+avx512f" in features:
-        return Processor(width=64, registers=32)
+        return Processor(width=64, registers=32, byte_dots="+avx512vnni" in features)
     if "+avx" in features:
         return Processor(width=32, registers=16)
     return Processor(width=16, registers=32 if platform.machine().lower() in ("arm64", "aarch64") else 16)
@@ -83,14 +94,15 @@ class Lanes:
         self.zero = ir.Constant(self.vector, None)
         self.suffix = f"v{self.count}f{8 * self.size}"
 
-    def _call(self, builder, name, result, arguments):
+    def call(self, builder, name, result, arguments):
+        """Call one of LLVM's own functions, many of which are an instruction."""
         kind = ir.FunctionType(result, [x.type for x in arguments])
         function = self.module.globals.get(name) or ir.Function(self.module, kind, name)
         return builder.call(function, arguments)
 
     def multiply_add(self, builder, x, y, total):
         """Multiply and add, x * y + total: one instruction where the processor has it, otherwise two."""
-        return self._call(builder, f"llvm.fmuladd.{self.suffix}", self.vector, [x, y, total])
+        return self.call(builder, f"llvm.fmuladd.{self.suffix}", self.vector, [x, y, total])
 
     def masks(self, builder, columns, vectors: int):
         """For each of some vectors side by side: which lanes lie before column `columns`."""
@@ -103,7 +115,7 @@ class Lanes:
         if mask is None:
             return builder.load(pointer, typ=self.vector, align=self.size)
         arguments = [pointer, ir.Constant(LANE, self.size), mask, self.zero]
-        return self._call(builder, f"llvm.masked.load.{self.suffix}.p0", self.vector, arguments)
+        return self.call(builder, f"llvm.masked.load.{self.suffix}.p0", self.vector, arguments)
 
     def store(self, builder, vector, pointer, mask=None):
         """A vector to memory. Lanes outside the mask keep their memory."""
@@ -111,12 +123,12 @@ class Lanes:
             builder.store(vector, pointer, align=self.size)
         else:
             arguments = [vector, pointer, ir.Constant(LANE, self.size), mask]
-            self._call(builder, f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), arguments)
+            self.call(builder, f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), arguments)
 
     def prefetch(self, builder, pointer, level: int):
         """Ask for a line of memory to come to the cache of this level (1 or 2)."""
         how = [ir.Constant(LANE, value) for value in (0, 4 - level, 1)]
-        self._call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, *how])
+        self.call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, *how])
 
 
 def repeat(builder, times, start: list, step: Callable) -> list:

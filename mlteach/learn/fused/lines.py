@@ -1,12 +1,12 @@
 """The images as the fused step reads them: lines of pixels, and only those with ink.
 
-The images are put in an order in which neighbours have their ink in the same places, and cut into *chunks* of
-`IMAGES`. A chunk is a pile of lines, each with a few neighbouring pixels of all its images; a line without
-ink is left out. A *block* of chunks fits the caches: it is read once chunk by chunk, for the scores, and once
-place by place, for the gradient.
+The images are put in an order in which neighbours have their ink in the same places, and cut into chunks. A
+chunk is a pile of tiles; a tile without ink is left out. A *block* of chunks fits the caches: it is read once
+chunk by chunk, for the scores, where lines without ink are passed over; and once place by place, for the
+gradient, tile by tile.
 
-The *place* of a line says which rows of theta it meets: `DEPTH` of them, from ``DEPTH * place`` on. Row 0 is
-for the column of ones, which are white pixels here, and the next 784 for the pixels.
+The *place* of a line or tile says which pixels it has: so many from ``place * DEPTH`` or ``place * TILE`` on,
+in the order of `layout.ORDER`.
 """
 
 import functools
@@ -16,17 +16,26 @@ from types import SimpleNamespace
 import numpy as np
 from numba import njit, prange, types
 
-from mlteach.learn.fused.micro import CHUNK_BITS
-from mlteach.learn.fused.pixels import DEPTH, IMAGES, LANE_STEP, LANES, LINE, SHIFT, VECTOR_STEP
+from mlteach.learn.fused.layout import (
+    DEPTH,
+    IMAGES,
+    LINE,
+    LINES,
+    ORDER,
+    PIXELS,
+    SIDE,
+    SIDE_BY_SIDE,
+    TILE,
+    UPPER_BITS,
+    aligned,
+)
 from mlteach.matmul.cached import compiled
 from mlteach.matmul.team import together
 
-PIXELS, SIDE, WHITE = 784, 28, 255
-ROWS = 1 + PIXELS
-PLACES = -(-ROWS // DEPTH)
+PLACES = PIXELS // DEPTH
 BLOCK = 512  # images of a block: the errors of twelve classes, 24 KB, stay in the first-level cache
 CHUNKS = BLOCK // IMAGES
-LINE_BITS = 32 - CHUNK_BITS
+LOWER_BITS = 32 - UPPER_BITS
 CELL = 4  # pixels of a side of the squares in which ink is compared
 CELLS = (SIDE // CELL) ** 2
 
@@ -41,33 +50,33 @@ class Lines:
         Which image is the first, the second, and so on.
     labels : ndarray of int32, shape (blocks * CHUNKS, IMAGES)
         The label of each image in this order, -1 where there is none.
-    lines : ndarray of uint8, shape (lines + 1, LINE)
-        Chunk after chunk, all moved up by `SHIFT` bits, which may reach into the last. Missing images of the
-        last chunk are blank, also in the column of ones.
-    places : ndarray of uint16, shape (lines,)
-        The place of each line; they rise within a chunk.
-    first : ndarray of int64, shape (blocks * CHUNKS + 1,)
-        The first line of each chunk, and the end.
-    entries : ndarray of uint32, shape (lines,)
-        The lines once more, block after block and place after place: the number of the line within its block,
+    tiles : ndarray of uint8, shape (tiles, LINES, LINE)
+        Chunk after chunk, and place after place within a chunk. Missing images of the last chunk are blank.
+    lines : ndarray of uint32, shape (lines,)
+        Entries of the lines with ink, chunk after chunk: the number of the line within its chunk, and in the
+        upper bits its place.
+    first : ndarray of int64, shape (blocks * CHUNKS + 1, 2)
+        The first tile and the first entry in `lines` of each chunk, and the ends.
+    entries : ndarray of uint32, shape (tiles,)
+        Entries of the tiles, block after block and place after place: the number of the tile within its block,
         and in the upper bits that of its chunk.
-    bounds : ndarray of int64, shape (blocks, PLACES + 1)
+    bounds : ndarray of int64, shape (blocks, PIXELS / TILE + 1)
         Where the entries of each place begin, and end.
     """
 
     order: np.ndarray
     labels: np.ndarray
+    tiles: np.ndarray
     lines: np.ndarray
-    places: np.ndarray
     first: np.ndarray
     entries: np.ndarray
     bounds: np.ndarray
 
     @property
     def visited(self) -> float:
-        """The share of all lines that are here."""
+        """The share of all lines that are visited, the mean of both loops."""
         chunks = -(-len(self.order) // IMAGES)
-        return len(self.places) / (chunks * PLACES)
+        return (len(self.lines) + len(self.entries) * LINES) / (2 * chunks * PLACES)
 
 
 def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: bool) -> Lines:
@@ -85,34 +94,34 @@ def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: boo
     blocks = -(-len(images) // BLOCK)
     order = np.arange(len(images)) if dense else _by_ink(images, threads)
     marks = np.zeros((blocks * CHUNKS, PLACES), np.uint8)
-    together(_compiled().mark, threads, images, order, marks, (IMAGES, DEPTH), dense)
-    first = np.zeros(len(marks) + 1, np.int64)
-    np.cumsum(marks.sum(axis=1, dtype=np.int64), out=first[1:])
-    bounds = np.zeros((blocks, PLACES + 1), np.int64)
-    in_block = marks.reshape(blocks, CHUNKS, PLACES).sum(axis=1, dtype=np.int64)
+    together(_compiled().mark, threads, images, order, ORDER, marks, IMAGES, dense)
+    inked = marks.reshape(len(marks), -1, LINES).any(axis=2)  # the tiles
+    first = np.zeros((len(marks) + 1, 2), np.int64)
+    for kind, some in enumerate((inked, marks)):
+        np.cumsum(some.sum(axis=1, dtype=np.int64), out=first[1:, kind])
+    bounds = np.zeros((blocks, PIXELS // TILE + 1), np.int64)
+    in_block = inked.reshape(blocks, CHUNKS, -1).sum(axis=1, dtype=np.int64)
     np.cumsum(in_block, axis=1, out=bounds[:, 1:])
-    bounds += first[:-1:CHUNKS, None]
-    lines = np.zeros((first[-1] + 1, LINE), np.uint8)
-    places, entries = np.empty(first[-1], np.uint16), np.empty(first[-1], np.uint32)
+    bounds += first[:-1:CHUNKS, :1]
+    tiles = aligned((first[-1, 0], LINES, LINE), np.uint8)
+    lines, entries = np.empty(first[-1, 1], np.uint32), np.empty(first[-1, 0], np.uint32)
     together(
         _compiled().fill,
         threads,
         images,
         order,
+        ORDER,
         marks,
         first,
         bounds,
-        (IMAGES, DEPTH),
-        (LANES, LANE_STEP, VECTOR_STEP),
+        (IMAGES, DEPTH, LINES, SIDE_BY_SIDE, LOWER_BITS),
+        tiles,
         lines,
-        places,
         entries,
     )
-    if SHIFT:
-        _compiled().move_up(lines.reshape(-1).view(np.uint64), SHIFT)
     in_order = np.full(len(marks) * IMAGES, -1, np.int32)
     in_order[: len(order)] = labels[order]
-    return Lines(order, in_order.reshape(-1, IMAGES), lines, places, first, entries, bounds)
+    return Lines(order, in_order.reshape(-1, IMAGES), tiles, lines, first, entries, bounds)
 
 
 def _by_ink(images, threads):
@@ -132,18 +141,16 @@ def _by_ink(images, threads):
 def _compiled() -> SimpleNamespace:
     """The functions below in machine code."""
     images = types.Array(types.uint8, 2, "C", readonly=True)
-    table, numbers = types.Array(types.uint8, 2, "C"), types.Array(types.int64, 1, "C")
-    bounds = types.Array(types.int64, 2, "C")
-    places, entries = (types.Array(number, 1, "C") for number in (types.uint16, types.uint32))
-    shape, steps = types.UniTuple(types.int64, 2), types.UniTuple(types.int64, 3)
-    mark = (images, numbers, table, shape, types.boolean)
-    fill = (images, numbers, table, numbers, bounds, shape, steps, table, places, entries)
+    table, tiles = types.Array(types.uint8, 2, "C"), types.Array(types.uint8, 3, "C")
+    numbers, bounds = types.Array(types.int64, 1, "C"), types.Array(types.int64, 2, "C")
+    entries, shape = types.Array(types.uint32, 1, "C"), types.UniTuple(types.int64, 5)
+    mark = (images, numbers, numbers, table, types.int64, types.boolean)
+    fill = (images, numbers, numbers, table, bounds, bounds, shape, tiles, entries, entries)
     return SimpleNamespace(
         count_ink=compiled(_count_ink, types.void(images, table), parallel=True),
         sort_by_ink=compiled(_sort_by_ink, types.void(table, numbers, types.int64)),
         mark=compiled(_mark, types.void(*mark), parallel=True),
         fill=compiled(_fill, types.void(*fill), parallel=True),
-        move_up=compiled(_move_up, types.void(types.Array(types.uint64, 1, "C"), types.uint64)),
     )
 
 
@@ -200,42 +207,39 @@ def _sort_by_cell(ink, images, room):
     images[:] = room[: len(images)]
 
 
-def _mark(images, order, marks, shape, dense):
-    """Mark the lines to keep, in the chunks that there are: the ones, and what has ink; or all of them."""
-    width, depth = shape
+def _mark(images, order, pixels, marks, width, dense):
+    """Mark the lines to keep, in the chunks that there are: what has ink, or all of them."""
+    depth = len(pixels) // marks.shape[1]
     for chunk in prange((len(order) + width - 1) // width):
         marks[chunk] = dense
-        marks[chunk, 0] = 1
         for i in order[chunk * width : (chunk + 1) * width]:
-            for pixel in range(PIXELS):
-                marks[chunk, (1 + pixel) // depth] |= images[i, pixel] > 0
+            for at in range(len(pixels)):
+                marks[chunk, at // depth] |= images[i, pixels[at]] > 0
 
 
-def _fill(images, order, marks, first, bounds, shape, steps, lines, places, entries):
-    """Write the lines that are marked, and list them place by place."""
-    (width, depth), (lanes, lane_step, vector_step) = shape, steps
+def _fill(images, order, pixels, marks, first, bounds, shape, tiles, lines, entries):
+    """Write the tiles that have a marked line, list them place by place, and these lines chunk by chunk."""
+    width, depth, height, beside, bits = shape
     chunks = len(marks) // len(bounds)
     for block in prange(len(bounds)):
         free = bounds[block].copy()  # the next entry of each place
         for chunk in range(block * chunks, (block + 1) * chunks):
-            number = first[chunk]
+            (number, line), start = first[chunk], first[chunk, 0]
             members = order[chunk * width : (chunk + 1) * width]
-            for place in range(marks.shape[1]):
-                if not marks[chunk, place]:
+            for place in range(marks.shape[1] // height):
+                kept = False
+                for i in range(height):
+                    if marks[chunk, place * height + i]:
+                        kept = True
+                        lines[line] = (number - start) * height + i | (place * height + i) << bits
+                        line += 1
+                if not kept:
                     continue
-                for row in range(place * depth, min((place + 1) * depth, ROWS)):
+                for p in range(height * depth):
+                    pixel = pixels[place * height * depth + p]
                     for i in range(len(members)):
-                        vector, lane = row % depth * (width // lanes) + i // lanes, i % lanes
-                        at = vector * vector_step + lane * lane_step
-                        lines[number, at] = images[members[i], row - 1] if row else WHITE
-                places[number] = place
-                entries[free[place]] = (number - first[block * chunks]) | (chunk % chunks) << LINE_BITS
+                        at = (p % depth // beside * width + i) * beside + p % beside
+                        tiles[number, p // depth, at] = images[members[i], pixel]
+                entries[free[place]] = (number - first[block * chunks, 0]) | (chunk % chunks) << bits
                 free[place] += 1
                 number += 1
-
-
-def _move_up(words, bits):
-    """Move all bits up, as if the words were one long number, the first its lowest digit."""
-    for i in range(len(words) - 1, 0, -1):
-        words[i] = words[i] << bits | words[i - 1] >> (64 - bits)
-    words[0] <<= bits

@@ -7,10 +7,12 @@ import time
 import numpy as np
 
 from mlteach.arguments import check_rate
-from mlteach.learn.fused.lines import PIXELS, ROWS, lines_of
+from mlteach.learn.fused.layout import PIXELS
+from mlteach.learn.fused.lines import lines_of
 from mlteach.learn.fused.sweep import Room, sweep
 from mlteach.matmul import usable_cores
 
+ROWS = 1 + PIXELS
 MOST_CLASSES = 64
 LARGEST = 1e30  # of theta's numbers: the sum of 784 pixels times as much is still a float32
 
@@ -103,8 +105,7 @@ class TalkStep:
             if classes not in self._rooms:
                 self._rooms[classes] = Room(self._lines, classes)
             right, sums = sweep(self._lines, self._rooms[classes], _folded(theta), self._threads)
-        sums /= 255
-        sums[1:] += 0.5 * sums[0]
+        sums[1:] = sums[1:] / 255 + 0.5 * sums[0]
         return right / count, theta - self._rate / count * sums
 
     def _check_theta(self, theta) -> int:
@@ -132,13 +133,10 @@ class TalkStep:
 
 
 def _folded(theta: np.ndarray) -> np.ndarray:
-    """Weights for raw pixels: pixel / 255 + 0.5 times theta is pixel times theta / 255, plus a constant.
-
-    The constant is the weight of a white pixel.
-    """
-    weights = theta.copy()
-    weights[0] += 0.5 * theta[1:].sum(axis=0)
-    return weights / 255
+    """Weights for raw pixels: pixel / 255 + 0.5 times theta is pixel times theta / 255, plus a constant."""
+    weights = np.divide(theta, 255, order="C")
+    weights[0] = theta[0] + 0.5 * theta[1:].sum(axis=0)
+    return weights
 
 
 def _images(images) -> np.ndarray:

@@ -7,12 +7,29 @@ from pathlib import Path
 import numpy as np
 from numba import njit, prange, types
 
-from mlteach.learn.fused.lines import CHUNKS, PLACES, ROWS, Lines
-from mlteach.learn.fused.micro import FETCHED, TOTALS, backward, forward
-from mlteach.learn.fused.pixels import CACHE_LINE, CLASSES, DEPTH, IMAGES, LANES, LINE
+from mlteach.learn.fused.layout import (
+    BYTE_DOTS,
+    CLASSES,
+    IMAGES,
+    LANES,
+    LINE,
+    LINES,
+    ORDER,
+    PIXELS,
+    TILE,
+    aligned,
+)
+from mlteach.learn.fused.lines import CHUNKS, Lines
 from mlteach.matmul import vector_ir
 from mlteach.matmul.cached import compiled
 from mlteach.matmul.team import together
+
+if BYTE_DOTS:
+    from mlteach.learn.fused import limbs as way
+else:
+    from mlteach.learn.fused import floats as way
+
+forward, settle, backward, FETCHED = way.forward, way.settle, way.backward, way.FETCHED
 
 # Beyond this score, the sigmoids of different scores can be the same number in float64, and the first of
 # equals is the answer. Below it they differ wherever the scores do in float32.
@@ -25,7 +42,7 @@ SHARES = 24  # of the blocks, each with sums of its own; many teams of threads d
 # cached function calls, and for the processor.
 SOURCES = [
     Path(vector_ir.__file__),
-    *(Path(__file__).with_name(f"{x}.py") for x in ("pixels", "micro", "lines", "sweep")),
+    *(Path(__file__).with_name(f"{x}.py") for x in ("layout", "judge", "floats", "limbs", "lines", "sweep")),
 ]
 REVISION = zlib.crc32(
     b"".join([repr(vector_ir.PROCESSOR).encode(), *(source.read_bytes() for source in SOURCES)])
@@ -33,29 +50,45 @@ REVISION = zlib.crc32(
 
 
 class Room:
-    """Memory for the pass with a certain number of classes, which go in groups of at most `CLASSES`."""
+    """Memory for the pass with a certain number of classes, which go in groups of at most `CLASSES`.
+
+    Attributes
+    ----------
+    classes, groups, size : int
+        How many classes, how many groups, and how many classes a group has; the last may have some to spare.
+    cuts : ndarray of int64, shape (shares + 1,)
+        The first block of each share of the work, and the end.
+    weights : ndarray of uint8, shape (groups, bytes)
+        As the way of multiplying has them.
+    numbers : ndarray of float32, shape (groups, 2, size)
+        What is added to the score of each class, and the scale of its weights.
+    errors : ndarray of float32, shape (shares, groups, CHUNKS, numbers)
+        The errors of a block as they come, the totals of each class after those of a chunk.
+    settled : ndarray of uint8, shape (shares, groups, bytes)
+        The errors as the way of multiplying has them.
+    sums : ndarray of float64, shape (shares, groups, numbers)
+        The gradient as the way of multiplying has it, and then the totals of the errors of each class.
+    right : ndarray of int64, shape (shares,)
+        How many answers are right.
+    """
 
     def __init__(self, lines: Lines, classes: int):
         self.classes = classes
         self.groups = -(-classes // CLASSES)
         self.size = -(-classes // self.groups)
-        blocks, work = len(lines.bounds), len(lines.places)
+        blocks = len(lines.bounds)
         shares = min(SHARES, blocks)
-        self.cuts = np.searchsorted(lines.bounds[:, 0], work * np.arange(shares + 1) / shares)
-        spare = -(-LANES // self.size)  # rows, for the vector that begins with the last one
-        self.weights = aligned((self.groups, PLACES * DEPTH + spare, self.size), np.float32)
-        self.errors = aligned((shares, self.groups, CHUNKS, self.size * IMAGES + TOTALS), np.float32)
-        columns = -(-self.size // LANES) * LANES
-        self.sums = aligned((shares, self.groups, PLACES * DEPTH, columns), np.float64)
+        work = lines.bounds[:, 0] + CHUNKS * np.arange(blocks)  # a chunk costs as much as a tile
+        total = len(lines.entries) + CHUNKS * blocks
+        self.cuts = np.searchsorted(work, total * np.arange(shares + 1) / shares)
+        self.weights = aligned((self.groups, way.weight_bytes(self.size)), np.uint8)
+        self.numbers = aligned((self.groups, 2, self.size), np.float32)
+        self.numbers[:, 0] = NEVER
+        chunk = self.size * IMAGES + -(-self.size // LANES) * LANES
+        self.errors = aligned((shares, self.groups, CHUNKS, chunk), np.float32)
+        self.settled = aligned((shares, self.groups, way.error_bytes(self.size, CHUNKS)), np.uint8)
+        self.sums = aligned((shares, self.groups, way.sum_count(self.size) + self.size), np.float64)
         self.right = np.zeros(shares, np.int64)
-
-
-def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
-    """Zeros that begin where a line of the cache does."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    space = np.zeros(size + CACHE_LINE, np.uint8)
-    start = -space.ctypes.data % CACHE_LINE
-    return space[start : start + size].view(dtype).reshape(shape)
 
 
 def sweep(lines: Lines, room: Room, weights: np.ndarray, threads: int) -> tuple[int, np.ndarray]:
@@ -66,7 +99,7 @@ def sweep(lines: Lines, room: Room, weights: np.ndarray, threads: int) -> tuple[
     lines : Lines
     room : Room
         For as many classes as the weights have. Nobody else may use it meanwhile.
-    weights : ndarray of float64, shape (ROWS, classes)
+    weights : ndarray of float64, shape (785, classes)
         What each pixel counts for each class; row 0 is the constant.
     threads : int
 
@@ -74,16 +107,16 @@ def sweep(lines: Lines, room: Room, weights: np.ndarray, threads: int) -> tuple[
     -------
     right : int
         How many images got their label as answer.
-    sums : ndarray of float64, shape (ROWS, classes)
+    sums : ndarray of float64, shape (785, classes)
         Pixel times error, added up over all images; in row 0 the errors.
     """
-    padded = np.zeros((PLACES * DEPTH, room.groups * room.size))
-    padded[:ROWS, : room.classes] = weights
-    padded[0, room.classes :] = NEVER
-    in_groups = padded.reshape(len(padded), room.groups, room.size).transpose(1, 0, 2)
-    room.weights[:, : len(padded)] = in_groups
-    tally, data = (0,) * room.size, (lines.lines, lines.places, lines.first, lines.entries, lines.bounds)
-    space = (room.weights, room.errors, room.sums, room.right)
+    for g in range(room.groups):
+        first = g * room.size
+        constants = weights[0, first : first + room.size]
+        room.numbers[g, 0, : len(constants)] = constants
+        way.weigh(weights, first, room.weights[g], room.numbers[g, 1])
+    tally, data = (0,) * room.size, (lines.tiles, lines.lines, lines.first, lines.entries, lines.bounds)
+    space = (room.weights, room.numbers, room.errors, room.settled, room.sums, room.right)
     together(
         _compiled(room.size),
         threads,
@@ -95,8 +128,12 @@ def sweep(lines: Lines, room: Room, weights: np.ndarray, threads: int) -> tuple[
         room.cuts,
         room.classes,
     )
-    sums = room.sums[0, :, :ROWS, : room.size].transpose(1, 0, 2).reshape(ROWS, -1)
-    return int(room.right.sum()), sums[:, : room.classes].copy()
+    sums = np.empty((1 + PIXELS, room.groups * room.size))
+    for g in range(room.groups):
+        own = slice(g * room.size, (g + 1) * room.size)
+        sums[0, own] = room.sums[0, g, -room.size :]
+        sums[1 + ORDER, own] = way.collect(room.sums[0, g, : -room.size], room.size)
+    return int(room.right.sum()), sums[:, : room.classes]
 
 
 @njit(nogil=True)
@@ -112,84 +149,93 @@ def _first_of_equals(scores, classes, lane):
 
 
 @njit(nogil=True)
-def _scores_of_block(tally, zero, block, data, labels, weights, errors, scores, classes):
-    """Go through a block chunk by chunk: write its errors, and return how many answers are right."""
-    lines, places, first = data[:3]
+def _scores_of_block(tally, zero, block, data, labels, weights, numbers, errors, scores, classes):
+    """Go through a block chunk by chunk: write its errors, return the number of chunks and of right answers."""
+    tiles, lines, first = data[:3]
     begin, after = first[block * CHUNKS], first[(block + 1) * CHUNKS]
-    ahead = lines.ctypes.data + after * LINE
+    ahead = tiles.ctypes.data + after[0] * LINES * LINE
     best, answers = np.empty(IMAGES, np.float32), np.empty(IMAGES, np.int32)
     right = 0
     for chunk in range(CHUNKS):
         this = block * CHUNKS + chunk
-        start, count = first[this], first[this + 1] - first[this]
-        if count == 0:  # past the last image
-            break
+        if labels[this, 0] < 0:  # past the last image
+            return chunk, right
+        (tile, line), count = first[this], first[this + 1, 1] - first[this, 1]
         best[:] = HIDDEN
         answers[:] = 0
-        fetch = ahead + (start - begin) * FETCHED
-        source = (lines.ctypes.data + start * LINE, fetch, places.ctypes.data + 2 * start)
-        state = (best.ctypes.data, answers.ctypes.data)
+        fetch = ahead + (line - begin[1]) * FETCHED
+        source = (lines.ctypes.data + 4 * line, tiles.ctypes.data + tile * LINES * LINE, fetch)
         for g in range(len(weights)):
-            classes_of_group = (weights[g].ctypes.data, labels[this].ctypes.data, g * weights.shape[2])
+            factors = (weights[g].ctypes.data, numbers[g].ctypes.data)
+            wanted = (labels[this].ctypes.data, g * numbers.shape[2])
+            state = (best.ctypes.data, answers.ctypes.data)
             target = (scores[g].ctypes.data, errors[g, chunk].ctypes.data)
-            forward(tally, zero, (count, *source, *classes_of_group, *state, *target))
+            forward(tally, zero, (count, *source, *factors, *wanted, *state, *target))
         for lane in range(IMAGES):
             if best[lane] > SATURATED:
                 answers[lane] = _first_of_equals(scores, classes, lane)
             right += answers[lane] == labels[this, lane]
-    return right
+    return CHUNKS, right
 
 
 @njit(nogil=True)
-def _gradient_of_block(tally, zero, block, data, errors, sums):
+def _gradient_of_block(tally, zero, block, data, errors, settled, sums):
     """Go through a block place by place, and add to the sums of each."""
-    lines, _, first, entries, bounds = data
-    start, after = first[block * CHUNKS], first[(block + 1) * CHUNKS]
-    ahead = lines.ctypes.data + after * LINE + (after - start) * FETCHED
+    tiles, _, first, entries, bounds = data
+    (start, line), (after, end) = first[block * CHUNKS], first[(block + 1) * CHUNKS]
+    ahead = tiles.ctypes.data + after * LINES * LINE + (end - line) * FETCHED
+    size = (sums.shape[1] - len(tally)) // (bounds.shape[1] - 1)  # sums of a place
     for g in range(len(errors)):
-        for place in range(PLACES):
+        for place in range(bounds.shape[1] - 1):
             begin, count = bounds[block, place], bounds[block, place + 1] - bounds[block, place]
-            fetch = ahead + (begin - start) * FETCHED
-            source = (entries.ctypes.data + 4 * begin, lines.ctypes.data + start * LINE, fetch)
-            target = (errors[g].ctypes.data, sums[g, place * DEPTH].ctypes.data)
+            fetch = ahead + (begin - start) * LINES * FETCHED
+            source = (entries.ctypes.data + 4 * begin, tiles.ctypes.data + start * LINES * LINE, fetch)
+            factors = (errors[g].ctypes.data, settled[g].ctypes.data)
             if count:
-                backward(tally, zero, (count, *source, *target))
+                backward(tally, zero, (count, *source, *factors, sums[g, place * size :].ctypes.data))
 
 
 @njit(nogil=True)
-def _walk(tally, zero, start, stop, data, labels, weights, errors, sums, classes):
+def _walk(tally, zero, start, stop, data, labels, weights, numbers, errors, settled, sums, classes):
     """Go through some blocks: fill the sums, and return how many answers are right."""
-    scores = np.empty((len(errors), len(tally), IMAGES), np.float32)
+    size = len(tally)
+    scores = np.empty((len(errors), size, IMAGES), np.float32)
     sums[:] = 0
     right = 0
     for block in range(start, stop):
-        right += _scores_of_block(tally, zero, block, data, labels, weights, errors, scores, classes)
-        _gradient_of_block(tally, zero, block, data, errors, sums)
+        chunks, more = _scores_of_block(
+            tally, zero, block, data, labels, weights, numbers, errors, scores, classes
+        )
+        right += more
+        for g in range(len(errors)):
+            settle(tally, zero, (chunks, errors[g].ctypes.data, settled[g].ctypes.data))
+            for chunk in range(chunks):
+                for j in range(size):
+                    sums[g, sums.shape[1] - size + j] += errors[g, chunk, size * IMAGES + j]
+        _gradient_of_block(tally, zero, block, data, errors, settled, sums)
     return right
 
 
 @njit(nogil=True)
 def _add_shares(sums, start, stop):
-    """Add some rows of the sums of all shares, in their order, to those of the first."""
+    """Add some of the sums of all shares, in their order, to those of the first."""
     for s in range(1, len(sums)):
         for g in range(sums.shape[1]):
-            for row in range(start, stop):
-                for j in range(sums.shape[3]):
-                    sums[0, g, row, j] += sums[s, g, row, j]
+            for i in range(start, stop):
+                sums[0, g, i] += sums[s, g, i]
 
 
 def _share(revision):
     def share(tally, zero, data, labels, space, cuts, classes):
         """Let the team walk the shares, each in memory of its own."""
         revision  # noqa: B018
-        weights, errors, sums, right = space
+        weights, numbers, errors, settled, sums, right = space
         for s in prange(len(right)):
-            right[s] = _walk(
-                tally, zero, cuts[s], cuts[s + 1], data, labels, weights, errors[s], sums[s], classes
-            )
-        rows = sums.shape[2]
+            own = (errors[s], settled[s], sums[s])
+            right[s] = _walk(tally, zero, cuts[s], cuts[s + 1], data, labels, weights, numbers, *own, classes)
+        count = sums.shape[2]
         for part in prange(SHARES):
-            _add_shares(sums, part * rows // SHARES, (part + 1) * rows // SHARES)
+            _add_shares(sums, part * count // SHARES, (part + 1) * count // SHARES)
 
     return share
 
@@ -201,8 +247,9 @@ def _compiled(size: int):
     def arrays(*kinds):
         return types.Tuple([types.Array(number, dimensions, "C") for number, dimensions in kinds])
 
-    lines = ((types.uint8, 2), (types.uint16, 1), (types.int64, 1), (types.uint32, 1), (types.int64, 2))
-    space = ((types.float32, 3), (types.float32, 4), (types.float64, 4), (types.int64, 1))
+    lines = ((types.uint8, 3), (types.uint32, 1), (types.int64, 2), (types.uint32, 1), (types.int64, 2))
+    weights, errors = ((types.uint8, 2), (types.float32, 3)), ((types.float32, 4), (types.uint8, 3))
+    space = (*weights, *errors, (types.float64, 3), (types.int64, 1))
     labels, cuts = arrays((types.int32, 2), (types.int64, 1))
     tally = types.UniTuple(types.int64, size)
     arguments = (tally, types.float32, arrays(*lines), labels, arrays(*space), cuts, types.int64)
