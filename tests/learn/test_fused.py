@@ -201,7 +201,7 @@ def test_the_sigmoid_is_right_to_seven_digits():
 @pytest.mark.parametrize("size", [1e-3, 1e-6])
 def test_small_errors_keep_their_digits(size):
     """Images whose answer is nearly certain and right: where errors are whole steps, these are small."""
-    images, labels = pictures(700, classes=2)
+    images, labels = pictures(700, "dense", classes=2)
     theta = random_theta(2, scale=0.001)
     theta[0] = -np.log(1 / size - 1)
     theta[0, 0] *= -1
