@@ -215,16 +215,23 @@ def _mark(images, order, pixels, marks, width, dense):
     """Mark the lines to keep, in the chunks that there are: what has ink, or all of them."""
     depth = len(pixels) // marks.shape[1]
     for chunk in prange((len(order) + width - 1) // width):
-        marks[chunk] = dense
+        ink = np.zeros(len(pixels), np.uint8)
         for i in order[chunk * width : (chunk + 1) * width]:
-            for at in range(len(pixels)):
-                marks[chunk, at // depth] |= images[i, pixels[at]] > 0
+            for pixel in range(len(pixels)):
+                ink[pixel] |= images[i, pixel]
+        marks[chunk] = dense
+        for at in range(len(pixels)):
+            marks[chunk, at // depth] |= ink[pixels[at]] > 0
 
 
 def _fill(images, order, pixels, marks, first, bounds, shape, tiles, lines, entries):
     """Write the tiles that have a marked line, list them place by place, and these lines chunk by chunk."""
     width, depth, height, beside, bits = shape
     chunks = len(marks) // len(bounds)
+    bytes_ = tiles.reshape(len(tiles), height * depth * width)
+    offsets = np.empty(height * depth, np.int64)  # of the pixels of a tile, in its first image
+    for p in range(len(offsets)):
+        offsets[p] = p // beside * beside * width + p % beside
     for block in prange(len(bounds)):
         free = bounds[block].copy()  # the next entry of each place
         for chunk in range(block * chunks, (block + 1) * chunks):
@@ -239,11 +246,10 @@ def _fill(images, order, pixels, marks, first, bounds, shape, tiles, lines, entr
                         line += 1
                 if not kept:
                     continue
-                for p in range(height * depth):
-                    pixel = pixels[place * height * depth + p]
-                    for i in range(len(members)):
-                        at = (p % depth // beside * width + i) * beside + p % beside
-                        tiles[number, p // depth, at] = images[members[i], pixel]
+                for i in range(len(members)):
+                    image = images[members[i]]
+                    for p in range(len(offsets)):
+                        bytes_[number, offsets[p] + i * beside] = image[pixels[place * len(offsets) + p]]
                 entries[free[place]] = (number - first[block * chunks, 0]) | (chunk % chunks) << bits
                 free[place] += 1
                 number += 1
