@@ -7,8 +7,9 @@ visits only lines of pixels with ink::
     step = TalkStep(images, labels)
     accuracy, theta = step.iterate(theta)
 
-`pixels` turns bytes into vectors of numbers, `lines` puts them in order, `micro` has the two inner loops,
-`sweep` walks the blocks.
+`layout` says how pixels lie in memory, `order` and `lines` put them there. `floats` and `limbs` multiply, in
+two ways: `room` takes the one that this processor is better at. `judge` turns scores into errors, `cut`
+numbers into limbs, and `sweep` walks the blocks.
 """
 
 from mlteach.learn.fused.step import TalkStep

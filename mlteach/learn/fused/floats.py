@@ -8,10 +8,8 @@ from llvmlite import ir
 from numba import njit
 
 from mlteach.learn.fused.judge import fold, judge, per_class
-from mlteach.learn.fused.layout import DEPTH, IMAGES, LANES, LINE, ORDER, PIXELS, VECTORS, split
+from mlteach.learn.fused.layout import DEPTH, FETCHED, IMAGES, LANES, LINE, ORDER, PIXELS, VECTORS, split
 from mlteach.matmul.vector_ir import BYTE, POINTER, at, emitted, index, repeat, spread
-
-FETCHED = LINE // 2  # bytes of the next block to send for with each line of either loop
 
 
 def weight_bytes(classes: int) -> int:

@@ -21,9 +21,9 @@ BYTE_DOTS = PROCESSOR.byte_dots  # which of the two ways
 CACHE_LINE = 64
 
 # SIDE_BY_SIDE pixels of an image come before the same pixels of the next image. The registers hold sums: for
-# scores one for each vector of images, class and limb, for gradients one for each pixel (with limbs, for 16 of
-# them), class and limb. More than CLASSES go in groups, also because the errors of a block must stay in the
-# first-level cache.
+# scores one for each vector of images, class and limb; for gradients one for each class and pixel, or, with
+# limbs, for each class and limb. More than CLASSES go in groups, also because the errors of a block must stay
+# in the first-level cache.
 if BYTE_DOTS:
     IMAGES, SIDE_BY_SIDE, DEPTH, LINES, CLASSES = LANES, 4, 4, 4, 10  # 30 sums, and 1 vector of pixels
 elif PROCESSOR.registers == 32:
@@ -33,6 +33,7 @@ else:
 VECTORS = IMAGES // LANES
 LINE = DEPTH * IMAGES  # bytes
 TILE = LINES * DEPTH  # pixels
+FETCHED = LINE // 2  # bytes of the next block that either loop sends for with each line
 
 # Which pixel is the first, the second, and so on: 4 x 4 pixels after 4 x 4, each in quarters of 2 x 2. What
 # lies together on paper has ink together, so whole lines and tiles are blank.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 
 from mlteach.learn.fused.layout import (
     DEPTH,
@@ -23,12 +23,12 @@ from mlteach.learn.fused.layout import (
     LINES,
     ORDER,
     PIXELS,
-    SIDE,
     SIDE_BY_SIDE,
     TILE,
     UPPER_BITS,
     aligned,
 )
+from mlteach.learn.fused.order import by_ink
 from mlteach.matmul.cached import compiled
 from mlteach.matmul.team import together
 
@@ -36,8 +36,6 @@ PLACES = PIXELS // DEPTH
 BLOCK = 512  # images of a block: the errors of twelve classes, 24 KB, stay in the first-level cache
 CHUNKS = BLOCK // IMAGES
 LOWER_BITS = 32 - UPPER_BITS
-CELL = 4  # pixels of a side of the squares that are compared: have they ink?
-CELLS = (SIDE // CELL) ** 2
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ class Lines:
     first : ndarray of int64, shape (blocks * CHUNKS + 1, 2)
         The first tile and the first entry in `lines` of each chunk, and the ends.
     entries : ndarray of uint32, shape (tiles,)
-        Entries of the tiles, block after block and place after place: the number of the tile within its block,
-        and in the upper bits that of its chunk.
+        Entries of the tiles, block after block and place after place: the number of the tile within its
+        block, and in the upper bits that of its chunk.
     bounds : ndarray of int64, shape (blocks, PIXELS / TILE + 1)
         Where the entries of each place begin, and end.
     """
@@ -92,7 +90,7 @@ def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: boo
         Whether to keep the order of the images, and the lines without ink.
     """
     blocks = -(-len(images) // BLOCK)
-    order = np.arange(len(images)) if dense else _by_ink(images, threads)
+    order = np.arange(len(images)) if dense else by_ink(images, threads)
     marks = np.zeros((blocks * CHUNKS, PLACES), np.uint8)
     together(_compiled().mark, threads, images, order, ORDER, marks, IMAGES, dense)
     inked = marks.reshape(len(marks), -1, LINES).any(axis=2)  # the tiles
@@ -124,14 +122,6 @@ def lines_of(images: np.ndarray, labels: np.ndarray, threads: int, *, dense: boo
     return Lines(order, in_order.reshape(-1, IMAGES), tiles, lines, first, entries, bounds)
 
 
-def _by_ink(images, threads):
-    """The order in which neighbours are alike."""
-    order, cells = np.arange(len(images)), np.empty((len(images), CELLS), np.uint8)
-    together(_compiled().find_ink, threads, images, cells)
-    _compiled().sort_by_ink(cells, order, IMAGES)
-    return order
-
-
 # Numba's cache on disk looks at the file of a compiled function only. So what other files say about the shape
 # of a line comes to the functions below as an argument, and not as a constant. They use loops where NumPy has
 # a function: with one, loading them would import half of Numba, and SciPy.
@@ -147,68 +137,9 @@ def _compiled() -> SimpleNamespace:
     mark = (images, numbers, numbers, table, types.int64, types.boolean)
     fill = (images, numbers, numbers, table, bounds, bounds, shape, tiles, entries, entries)
     return SimpleNamespace(
-        find_ink=compiled(_find_ink, types.void(images, table), parallel=True),
-        sort_by_ink=compiled(_sort_by_ink, types.void(table, numbers, types.int64)),
         mark=compiled(_mark, types.void(*mark), parallel=True),
         fill=compiled(_fill, types.void(*fill), parallel=True),
     )
-
-
-def _find_ink(images, cells):
-    """Mark the cells of each image that have ink."""
-    for i in prange(len(images)):
-        cells[i] = 0
-        for y in range(SIDE):
-            for x in range(SIDE):
-                cells[i, y // CELL * (SIDE // CELL) + x // CELL] |= images[i, y * SIDE + x] > 0
-
-
-def _sort_by_ink(cells, order, smallest):
-    """Part the images by the cell that is blank in most nearly half of them, and each part again.
-
-    The cut comes where the ink begins, but not in the first or last eighth: then even images that differ in
-    next to nothing are parted in a few rounds. All parts but the last have a multiple of `smallest` images.
-    """
-    room = np.empty_like(order)
-    parts = [(0, len(order))]
-    while parts:
-        start, stop = parts.pop()
-        count = stop - start
-        if count > smallest:
-            part = order[start:stop]
-            blank = _part_by_cell(cells[:, _most_even(cells, part)], part, room)
-            cut = min(max(blank, count // 8), count - count // 8)
-            cut = min(max(1, (cut + smallest // 2) // smallest), (count - 1) // smallest) * smallest
-            parts.append((start, start + cut))
-            parts.append((start + cut, stop))
-
-
-@njit(nogil=True)
-def _most_even(cells, images):
-    """The cell that is blank in most nearly half of some images, the first of equals."""
-    inked = np.zeros(CELLS, np.int64)
-    for i in images:
-        for c in range(CELLS):
-            inked[c] += cells[i, c]
-    best = 0
-    for c in range(CELLS):
-        inked[c] = min(inked[c], len(images) - inked[c])
-        best = c if inked[c] > inked[best] else best
-    return best
-
-
-@njit(nogil=True)
-def _part_by_cell(inked, images, room):
-    """Put the images with a blank cell first, keep the order otherwise, and return how many they are."""
-    blank = 0
-    for i in images:
-        blank += 1 - inked[i]
-    free = np.array([0, blank])
-    for i in images:
-        room[free[inked[i]]] = i
-        free[inked[i]] += 1
-    images[:] = room[: len(images)]
-    return blank
 
 
 def _mark(images, order, pixels, marks, width, dense):

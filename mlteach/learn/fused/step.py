@@ -28,8 +28,9 @@ class TalkStep:
         accuracy = np.mean(certainty.argmax(axis=1) == labels)
         theta = theta - rate / len(x) * (x.T @ (certainty - one_hot(labels)))
 
-    It computes in float32 and adds up the gradient in float64, block by block. The result has the same bits
-    for every number of threads.
+    It computes in float32, or where the processor multiplies bytes, in whole numbers of 24 bits (weights) and
+    16 bits (errors), and adds up the gradient in float64, block by block. The result has the same bits for
+    every number of threads.
 
     Parameters
     ----------

@@ -7,88 +7,30 @@ from pathlib import Path
 import numpy as np
 from numba import njit, prange, types
 
-from mlteach.learn.fused.layout import (
-    BYTE_DOTS,
-    CLASSES,
-    IMAGES,
-    LANES,
-    LINE,
-    LINES,
-    ORDER,
-    PIXELS,
-    TILE,
-    aligned,
-)
+from mlteach.learn.fused.layout import FETCHED, IMAGES, LINE, LINES, ORDER, PIXELS
 from mlteach.learn.fused.lines import CHUNKS, Lines
+from mlteach.learn.fused.room import SHARES, Room, way
 from mlteach.matmul import vector_ir
 from mlteach.matmul.cached import compiled
 from mlteach.matmul.team import together
 
-if BYTE_DOTS:
-    from mlteach.learn.fused import limbs as way
-else:
-    from mlteach.learn.fused import floats as way
-
-forward, settle, backward, FETCHED = way.forward, way.settle, way.backward, way.FETCHED
+forward, settle, backward = way.forward, way.settle, way.backward
 
 # Beyond this score, the sigmoids of different scores can be the same number in float64, and the first of
 # equals is the answer. Below it they differ wherever the scores do in float32.
 SATURATED = 20.0
 HIDDEN = -709.78  # the exponential of a larger number is infinite in float64: below this all sigmoids are 0
-NEVER = -1e30  # the score of a column that is no class
-SHARES = 24  # of the blocks, each with sums of its own; many teams of threads divide them evenly
 
 # As in `mlteach.matmul.nest`: this number stands, in the keys of Numba's cache, for the sources of what the
 # cached function calls, and for the processor.
+_MODULES = ("layout", "judge", "floats", "cut", "limbs", "lines", "room", "sweep")
 SOURCES = [
     Path(vector_ir.__file__),
-    *(Path(__file__).with_name(f"{x}.py") for x in ("layout", "judge", "floats", "limbs", "lines", "sweep")),
+    *map(Path(__file__).with_name, (f"{x}.py" for x in _MODULES)),
 ]
 REVISION = zlib.crc32(
     b"".join([repr(vector_ir.PROCESSOR).encode(), *(source.read_bytes() for source in SOURCES)])
 )
-
-
-class Room:
-    """Memory for the pass with a certain number of classes, which go in groups of at most `CLASSES`.
-
-    Attributes
-    ----------
-    classes, groups, size : int
-        How many classes, how many groups, and how many classes a group has; the last may have some to spare.
-    cuts : ndarray of int64, shape (shares + 1,)
-        The first block of each share of the work, and the end.
-    weights : ndarray of uint8, shape (groups, bytes)
-        As the way of multiplying has them.
-    numbers : ndarray of float32, shape (groups, 2, size)
-        What is added to the score of each class, and the scale of its weights.
-    errors : ndarray of float32, shape (shares, groups, CHUNKS, numbers)
-        The errors of a block as they come, the totals of each class after those of a chunk.
-    settled : ndarray of uint8, shape (shares, groups, bytes)
-        The errors as the way of multiplying has them.
-    sums : ndarray of float64, shape (shares, groups, numbers)
-        The gradient as the way of multiplying has it, and then the totals of the errors of each class.
-    right : ndarray of int64, shape (shares,)
-        How many answers are right.
-    """
-
-    def __init__(self, lines: Lines, classes: int):
-        self.classes = classes
-        self.groups = -(-classes // CLASSES)
-        self.size = -(-classes // self.groups)
-        blocks = len(lines.bounds)
-        shares = min(SHARES, blocks)
-        work = lines.bounds[:, 0] + CHUNKS * np.arange(blocks)  # a chunk costs as much as a tile
-        total = len(lines.entries) + CHUNKS * blocks
-        self.cuts = np.searchsorted(work, total * np.arange(shares + 1) / shares)
-        self.weights = aligned((self.groups, way.weight_bytes(self.size)), np.uint8)
-        self.numbers = aligned((self.groups, 2, self.size), np.float32)
-        self.numbers[:, 0] = NEVER
-        chunk = self.size * IMAGES + -(-self.size // LANES) * LANES
-        self.errors = aligned((shares, self.groups, CHUNKS, chunk), np.float32)
-        self.settled = aligned((shares, self.groups, way.error_bytes(self.size, CHUNKS)), np.uint8)
-        self.sums = aligned((shares, self.groups, way.sum_count(self.size) + self.size), np.float64)
-        self.right = np.zeros(shares, np.int64)
 
 
 def sweep(lines: Lines, room: Room, weights: np.ndarray, threads: int) -> tuple[int, np.ndarray]:
@@ -150,7 +92,7 @@ def _first_of_equals(scores, classes, lane):
 
 @njit(nogil=True)
 def _scores_of_block(tally, zero, block, data, labels, weights, numbers, errors, scores, classes):
-    """Go through a block chunk by chunk: write its errors, return the number of chunks and of right answers."""
+    """Go through a block chunk by chunk: write its errors, and return how many chunks and right answers."""
     tiles, lines, first = data[:3]
     begin, after = first[block * CHUNKS], first[(block + 1) * CHUNKS]
     ahead = tiles.ctypes.data + after[0] * LINES * LINE
