@@ -66,11 +66,10 @@ def forward(builder, lanes, arguments, classes):
     )
 
     def step(carried):
-        entry, ahead, *sums = carried
+        entry, line, ahead, *sums = carried  # tiles of one line: they follow each other
         lanes.prefetch(builder, ahead, level=2)
-        number, place = split(builder, entry)
+        _, place = split(builder, entry)
         row = at(builder, weights, builder.mul(place, index(DEPTH * classes * lanes.size)))
-        line = at(builder, tiles, builder.mul(number, index(LINE)))
         for p, pixels in enumerate(_vectors_of(builder, lanes, line)):
             for j in range(classes):
                 weight = at(builder, row, (p * classes + j) * lanes.size)
@@ -79,12 +78,12 @@ def forward(builder, lanes, arguments, classes):
                 for v, x in enumerate(pixels):
                     t = j * VECTORS + v
                     sums[t] = lanes.multiply_add(builder, x, weight, sums[t])
-        return [at(builder, entry, 4), at(builder, ahead, FETCHED), *sums]
+        return [at(builder, entry, 4), at(builder, line, LINE), at(builder, ahead, FETCHED), *sums]
 
     numbers = (at(builder, constants, j * lanes.size) for j in range(classes))
     numbers = (builder.load(x, typ=lanes.number, align=lanes.size) for x in numbers)
     start = [spread(builder, x, lanes.count) for x in numbers for _ in range(VECTORS)]
-    _, _, *sums = repeat(builder, count, [entries, ahead, *start], step)
+    _, _, _, *sums = repeat(builder, count, [entries, tiles, ahead, *start], step)
     judge(builder, lanes, sums, arguments[6:])
 
 
