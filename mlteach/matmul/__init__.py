@@ -8,12 +8,11 @@ the ladder costs nothing and needs neither a compiler nor a GPU.
 import difflib
 import functools
 import importlib
-import operator
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from mlteach.matmul.cores import usable_cores
+from mlteach.matmul.cores import usable_cores, workers
 from mlteach.matmul.kernel import FLOATS, Kernel, rung
 
 __all__ = ["FLOATS", "KERNELS", "Kernel", "matmul", "resolve", "rung", "usable_cores"]
@@ -110,7 +109,7 @@ def matmul(
         Where a GPU rung is asked for and there is no GPU.
     """
     chosen = _kernel(kernel)
-    workers = _threads(threads)
+    team = workers(threads)
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
         raise ValueError(f"shapes {a.shape} and {b.shape} do not multiply: they must be (m, k) and (k, n)")
@@ -123,7 +122,7 @@ def matmul(
     if a.shape[1] == 0:
         out[...] = 0
     elif out.size:
-        chosen.run(_aligned(a, dtype), _aligned(b, dtype), out, workers)
+        chosen.run(_aligned(a, dtype), _aligned(b, dtype), out, team)
     return out
 
 
@@ -141,7 +140,7 @@ def resolve(
     if np.dtype(dtype) not in chosen.dtypes:
         known = " or ".join(str(d) for d in chosen.dtypes)
         raise TypeError(f"kernel {chosen.name!r} computes in {known}, not in {np.dtype(dtype)}")
-    return chosen, _threads(threads)
+    return chosen, workers(threads)
 
 
 def _kernel(kernel) -> Kernel:
@@ -165,18 +164,6 @@ def _fastest() -> Kernel:
         except ImportError:
             continue
     return KERNELS[FASTEST[-1]]
-
-
-def _threads(threads: int | None) -> int:
-    if threads is None:
-        return usable_cores()
-    try:
-        wanted = operator.index(threads)
-    except TypeError:
-        raise TypeError(f"threads must be a whole number or None, not {threads!r}") from None
-    if wanted < 1:
-        raise ValueError(f"threads must be at least 1, not {wanted}: leave it out to use every core")
-    return 1 if wanted == 1 else min(wanted, usable_cores())
 
 
 def _dtype(a: np.ndarray, b: np.ndarray, kernel: Kernel) -> np.dtype:

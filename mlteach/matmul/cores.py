@@ -2,6 +2,7 @@
 
 import functools
 import math
+import operator
 import os
 from pathlib import Path
 
@@ -13,6 +14,27 @@ def usable_cores() -> int:
     except AttributeError:  # macOS and Windows have no affinity to ask for
         cores = os.cpu_count() or 1
     return max(1, min(cores, _container_cores()))
+
+
+def workers(threads: int | None) -> int:
+    """How many threads may work where so many were asked for: every core's where it is None, and no more.
+
+    Raises
+    ------
+    TypeError
+        Where it is neither a whole number nor None.
+    ValueError
+        Where it is below 1.
+    """
+    if threads is None:
+        return usable_cores()
+    try:
+        wanted = operator.index(threads)
+    except TypeError:
+        raise TypeError(f"threads must be a whole number or None, not {threads!r}") from None
+    if wanted < 1:
+        raise ValueError(f"threads must be at least 1, not {wanted}: leave it out to use every core")
+    return 1 if wanted == 1 else min(wanted, usable_cores())
 
 
 @functools.cache

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlteach.matmul import KERNELS, Kernel, usable_cores
+from mlteach.matmul import KERNELS, Kernel
+from mlteach.matmul.cores import workers
 
 SEED = 2017
 CHECKED = 1 << 25  # multiply-adds that the check may cost; rows are picked evenly where the product has more
@@ -56,7 +57,7 @@ def make_task(kernel: str | Kernel, workload: str, shape, dtype, threads: int | 
     Raises
     ------
     TypeError
-        Where the kernel does not compute in the dtype.
+        Where the kernel does not compute in the dtype, or the number of threads is not whole.
     ValueError
         Where a name, a size or a number makes no sense.
     """
@@ -72,12 +73,10 @@ def make_task(kernel: str | Kernel, workload: str, shape, dtype, threads: int | 
     if number not in map(_dtype_name, chosen.dtypes):
         known = " or ".join(map(_dtype_name, chosen.dtypes))
         raise TypeError(f"kernel {chosen.name!r} computes in {known}, not in {number}")
-    if threads is not None and _whole_number(threads) < 1:
-        raise ValueError(f"threads must be a whole number from 1, or None for every core, not {threads!r}")
     if not (isinstance(budget, numbers.Real) and 0 < budget < math.inf):
         raise ValueError(f"budget must be a number of seconds above 0, not {budget!r}")
-    cores = usable_cores()
-    used = min(threads or cores, cores) if chosen.parallel else 1
+    most = workers(threads)
+    used = most if chosen.parallel else 1
     return Task(chosen, workload, sizes, number, used, budget)
 
 

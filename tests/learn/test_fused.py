@@ -11,7 +11,8 @@ import pytest
 
 from mlteach import mnist
 from mlteach.learn import logistic
-from mlteach.learn.fused import TalkStep, layout, lines, step, sweep
+from mlteach.learn.fused import TalkStep, layout, lines, sweep
+from mlteach.matmul import cores
 from mlteach.matmul.vector_ir import PROCESSOR
 
 # The accuracies of the talk's iterations as NumPy computes them in float64.
@@ -127,7 +128,7 @@ def test_arguments_are_not_changed():
 
 @pytest.mark.parametrize("count", [1, 1001, 20_000])
 def test_the_same_bits_on_any_number_of_threads(count, digits, monkeypatch):
-    monkeypatch.setattr(step, "usable_cores", lambda: 64)
+    monkeypatch.setattr(cores, "usable_cores", lambda: 64)
     images, labels, theta = digits.images[:count], digits.labels[:count], random_theta()
     accuracy, expected = TalkStep(images, labels, 1).iterate(theta)
     for threads in (2, 3, 64):
@@ -293,9 +294,11 @@ def test_bad_rate(rate):
         TalkStep(*pictures(2), rate=rate)
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, "two"])
-def test_bad_threads(threads):
-    with pytest.raises(ValueError, match="threads must be a whole number from 1"):
+@pytest.mark.parametrize(
+    ("threads", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("two", TypeError)]
+)
+def test_bad_threads(threads, error):
+    with pytest.raises(error, match=f"threads must be .*{threads}"):
         TalkStep(*pictures(2), threads)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlteach.errors import GpuUnavailable
-from mlteach.matmul import KERNELS, Kernel, usable_cores
+from mlteach.matmul import KERNELS, Kernel, cores, usable_cores
 from mlteach.measure import bench, probe, turns, worker
 from mlteach.measure import task as task_module
 from mlteach.measure import trial as trial_module
@@ -294,7 +294,8 @@ def test_a_slow_iteration_is_timed_on_fewer_images(clock):
         ({"n": None, "shape": (1, 2, 2.5)}, ValueError, "three whole numbers"),
         ({"dtype": "int32"}, TypeError, "computes in float32 or float64, not in int32"),
         ({"dtype": "flaot32"}, TypeError, "not in flaot32"),
-        ({"threads": 0}, ValueError, "threads must be a whole number from 1"),
+        ({"threads": 0}, ValueError, "threads must be at least 1, not 0"),
+        ({"threads": 1.5}, TypeError, "threads must be a whole number or None, not 1.5"),
         ({"kernels": "jit"}, ValueError, "kernels must be a list, not 'jit' alone"),
         ({"kernels": [None]}, ValueError, "None is no kernel: give the name of a rung"),
         ({"rounds": 0}, ValueError, "rounds must be a whole number from 1 on, not 0"),
@@ -321,7 +322,7 @@ def test_threads_are_clamped_and_serial_kernels_use_one():
 def test_a_kernel_of_ones_own_races_on_one_thread_only(monkeypatch):
     mine = fake("mine", SimpleNamespace(now=0), lambda rows: 0)
     assert compare([mine, "numpy_rows"], n=4, rounds=1).seconds.keys() == {"mine", "numpy_rows"}
-    monkeypatch.setattr(task_module, "usable_cores", lambda: 2)
+    monkeypatch.setattr(cores, "usable_cores", lambda: 2)
     with pytest.raises(ValueError, match="mine exists only in this process, so race on one thread"):
         compare([mine, "threads_row"], n=4, threads=2)
 

@@ -1,6 +1,5 @@
 """`TalkStep`: what the caller sees of the fused step."""
 
-import operator
 import threading
 import time
 
@@ -10,7 +9,7 @@ from mlteach.arguments import check_rate
 from mlteach.learn.fused.layout import PIXELS
 from mlteach.learn.fused.lines import lines_of
 from mlteach.learn.fused.sweep import Room, sweep
-from mlteach.matmul import usable_cores
+from mlteach.matmul.cores import workers
 
 ROWS = 1 + PIXELS
 MOST_CLASSES = 64
@@ -56,7 +55,7 @@ class TalkStep:
     Raises
     ------
     TypeError
-        Where the images are not uint8, or the labels are not integers.
+        Where the images are not uint8, the labels are not integers, or the number of threads is not whole.
     ValueError
         Where a shape, a label, the rate or the number of threads makes no sense.
     """
@@ -68,7 +67,7 @@ class TalkStep:
         images, labels = _images(images), np.asarray(labels)
         _check_labels(labels, len(images))
         check_rate(rate)
-        self._threads = _threads(threads)
+        self._threads = workers(threads)
         self._rate = rate
         self._largest_label = int(labels.max())
         self._lines = lines_of(images, labels, self._threads, dense=dense)
@@ -163,16 +162,3 @@ def _check_labels(labels: np.ndarray, count: int) -> None:
             f"label {labels[outside[0]]} at position {outside[0]} is not one of up to {MOST_CLASSES} "
             "classes, counted from 0"
         )
-
-
-def _threads(threads: int | None) -> int:
-    cores = usable_cores()
-    if threads is None:
-        return cores
-    try:
-        wanted = operator.index(threads)
-    except TypeError:
-        wanted = 0
-    if wanted < 1:
-        raise ValueError(f"threads must be a whole number from 1, or None for every core, not {threads!r}")
-    return min(wanted, cores)
