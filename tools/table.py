@@ -22,14 +22,20 @@ SIZE = 1024  # of the squares in the table
 
 
 def newest() -> dict:
-    """The recorded ladder of a CPU with the latest date; among equals the last by name."""
-    recorded = [json.loads(path.read_text()) for path in sorted((ROOT / "results").glob("*.json"))]
-    records = [record for record in recorded if any(map(_in_the_table, record["measurements"]))]
+    """The recorded ladder of a CPU with the latest date."""
+    records = _recorded("results/*.json")
+    records = [record for record in records if any(map(_in_the_table, record["measurements"]))]
     if not records:
         sys.exit(
             "results/ holds no ladder: record one with  mlteach ladder --iteration --json results/NAME.json"
         )
-    return max(enumerate(records), key=lambda pair: (pair[1]["date"], pair[0]))[1]
+    return records[-1]
+
+
+def _recorded(pattern: str) -> list[dict]:
+    """The records of some files, by date, and those of a day by name."""
+    records = [json.loads(path.read_text()) for path in sorted(ROOT.glob(pattern))]
+    return sorted(records, key=lambda record: record["date"])
 
 
 def table(record: dict) -> str:
@@ -53,7 +59,21 @@ def table(record: dict) -> str:
         f"Numba {machine.packages['numba']}. Products of squares in float32, the talk's training iteration "
         "on all 60 000 digits in float64; ≈ was timed on the first rows and scaled."
     )
-    return "\n".join([*lines, "", note, ""])
+    return "\n".join([*lines, "", note, "", fused(_recorded("results/fused/*.json")[-1]), ""])
+
+
+def fused(record: dict) -> str:
+    """What fusing the whole iteration buys, on the most threads that were recorded, as a sentence."""
+    most = max(one["threads"] for one in record["iterations"])
+    seconds = {one["way"]: one["seconds"] for one in record["iterations"] if one["threads"] == most}
+    times = {way: f"{number_text(seconds[way] / seconds['fused'])} times" for way in seconds}
+    machine = Machine.from_dict(record["machine"])
+    return (
+        "Notebook 11 fuses the iteration, sigmoid and accuracy included, into one pass over the raw pixels: "
+        f"**{seconds_text(seconds['fused'])}** on {most} threads, {times['numpy float32']} faster than two "
+        f"products of NumPy in float32 and {times['numpy float64']} faster than in float64 "
+        f"(measured on {record['date']}, {machine.name}, {machine.cores} cores)."
+    )
 
 
 def draw(record: dict) -> bytes:
