@@ -13,7 +13,8 @@ import warnings
 import numpy as np
 import pytest
 
-from mlteach import mnist
+from mlteach import Matrix, minus, mnist
+from mlteach.learn import linear, logistic
 from mlteach.teach import check
 from mlteach.teach.check import Case, Report, Wrong, as_array, checker, close_to, examine
 from mlteach.teach.check.wording import both, describe, kind, plain
@@ -540,6 +541,31 @@ def test_reports_show_their_verdict_in_words_and_symbols_as_well_as_colour():
         passed.passed = False
 
 
-def test_the_packages_own_functions_pass():
-    assert check.write_idx(mnist.write_idx)
-    assert check.filter_rows(lambda matrix, keep: matrix.filter_rows(keep))
+@pytest.mark.parametrize(
+    ("checker", "borrowed"),
+    [
+        (check.write_idx, mnist.write_idx),
+        (check.filter_rows, lambda matrix, keep: matrix.filter_rows(keep)),
+        (check.filter_rows, Matrix.filter_rows),
+        (check.gradient, linear.gradient),
+        (
+            check.gradient,
+            lambda X, theta, y: minus(theta, linear.fit(X, y, rate=1, iterations=1, theta=theta)),
+        ),
+        (check.softmax_step, lambda X, Y, theta, rate: logistic.step(X, Y, theta, rate=rate, loss="softmax")),
+    ],
+)
+def test_the_packages_own_answers_are_closed(checker, borrowed):
+    line = checker(borrowed).lines[1]
+    assert line.endswith(
+        "RuntimeError: mlteach's own answer is closed during the check: write yours without it"
+    )
+
+
+def test_what_was_closed_is_open_again_after_an_interrupt(tmp_path):
+    def interrupted(path, array):
+        raise KeyboardInterrupt
+
+    assert repr(check.write_idx(interrupted)) == "interrupted"
+    mnist.write_idx(tmp_path / "two.idx", np.zeros(2, np.uint8))
+    assert mnist.read_idx(tmp_path / "two.idx").tolist() == [0, 0]

@@ -122,6 +122,14 @@ def test_a_wrong_count_is_told(wrong):
     assert "expected" in report.lines[1]
 
 
+def test_a_number_that_equals_everything_is_no_answer():
+    class Equal(int):
+        __eq__ = __ne__ = lambda self, other: False
+        __hash__ = int.__hash__
+
+    assert not check.misses(lambda *_: Equal(-1))
+
+
 def test_the_smallest_case_comes_first():
     assert check.misses(every_access).lines[1] == (
         "n = 1, stride = 4, cache = (64, 1, 64): expected 1 misses, came 2"

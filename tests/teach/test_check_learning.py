@@ -92,7 +92,6 @@ def grown(matrix, keep):
 
 
 RIGHT_FILTERS = [
-    lambda matrix, keep: matrix.filter_rows(keep),
     lambda matrix, keep: Matrix(matrix.to_array()[[keep(row) for row in matrix.to_array()]]),
     filtered,
     grown,
@@ -100,18 +99,18 @@ RIGHT_FILTERS = [
 WRONG_FILTERS = [
     (lambda matrix, keep: matrix, "expected an array of shape (0, 2), came an array of shape (1, 2)"),
     (
-        lambda matrix, keep: matrix.filter_rows(lambda row: not keep(row)),
+        lambda matrix, keep: filtered(matrix, lambda row: not keep(row)),
         "shape (1, 1), rows [0] kept: expected",
     ),
-    (lambda matrix, keep: matrix.filter_rows(lambda row: keep(row[::-1])), "shape (2, 3), rows [0] kept"),
+    (lambda matrix, keep: filtered(matrix, lambda row: keep(row[::-1])), "shape (2, 3), rows [0] kept"),
     (
-        lambda matrix, keep: Matrix(matrix.filter_rows(keep).to_array()[::-1]),
+        lambda matrix, keep: Matrix(filtered(matrix, keep).to_array()[::-1]),
         "shape (3, 2), rows [0, 2] kept: expected",
     ),
-    (lambda matrix, keep: Matrix(np.unique(matrix.filter_rows(keep).to_array(), axis=0)), "expected"),
-    (lambda matrix, keep: matrix.filter_rows(keep).t, "came an array of shape (2, 0)"),
+    (lambda matrix, keep: Matrix(np.unique(filtered(matrix, keep).to_array(), axis=0)), "expected"),
+    (lambda matrix, keep: filtered(matrix, keep).t, "came an array of shape (2, 0)"),
     (
-        lambda matrix, keep: zeros(1, 1) if matrix.filter_rows(keep).rows == 0 else matrix.filter_rows(keep),
+        lambda matrix, keep: zeros(1, 1) if filtered(matrix, keep).rows == 0 else filtered(matrix, keep),
         "(0, 2)",
     ),
     (
@@ -122,8 +121,8 @@ WRONG_FILTERS = [
         lambda matrix, keep: [i for i in range(matrix.rows) if keep(i)],
         "keep(row) takes the 2 numbers of a row, not an int",
     ),
-    (lambda matrix, keep: matrix.filter_rows(keep).scale(1.5), "rows [0] kept: expected"),
-    (lambda matrix, keep: matrix.filter_rows(keep).to_array(), "expected a Matrix, came an array"),
+    (lambda matrix, keep: filtered(matrix, keep).scale(1.5), "rows [0] kept: expected"),
+    (lambda matrix, keep: filtered(matrix, keep).to_array(), "expected a Matrix, came an array"),
     (lambda matrix, keep: [row for row in matrix.to_array().tolist() if keep(row)], "came a list"),
     (lambda matrix, keep: keep, "came a function"),
 ]

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from mlteach.matmul import KERNELS, matmul
 from mlteach.matrix import Matrix, product
 from mlteach.teach import check
 from mlteach.teach.check.products import SHAPES
@@ -329,10 +330,16 @@ def through_lists(row, b):
     return [sum(map(float.__mul__, row.tolist(), column)) for column in columns]
 
 
+def by_the_rung(row, b):
+    out = np.empty((1, b.shape[1]))
+    KERNELS["numpy_rows"].function(np.array(row)[None], np.array(b), out)
+    return out[0]
+
+
 RIGHT_ROWS = [
     lambda row, b: (row[:, None] * b).sum(axis=0),
     lambda row, b: np.multiply(row[:, None], b, out=np.empty(b.shape)).sum(axis=0),
-    lambda row, b: np.einsum("p,pj->j", row, b),
+    lambda row, b: (np.asarray(row) * np.asarray(b).T).sum(axis=1),
     lambda row, b: np.add.reduce(b.T * row, axis=1),
     lambda row, b: [(row * column).sum() for column in b.T],
     lambda row, b: functools.reduce(
@@ -363,6 +370,16 @@ WRONG_ROWS = [
     (lambda row, b: row.dot(b), "expected no dot"),
     (lambda row, b: np.inner(row, b.T), "expected no inner"),
     (lambda row, b: np.tensordot(row, b, 1), "expected no tensordot"),
+    (lambda row, b: np.einsum("p,pj->j", row, b), "(30,) times (30, 40): expected no einsum"),
+    (
+        lambda row, b: [np.correlate(row, column)[0] if len(row) else 0.0 for column in b.T],
+        "expected no correlate",
+    ),
+    (lambda row, b: np.array(row) @ np.array(b), "the numbers are right, but expected no @: multiply"),
+    (lambda row, b: [np.asarray(row) @ column for column in np.asarray(b).T], "expected no @"),
+    (lambda row, b: (lambda x, y: x.dot(y))(np.array(row), np.array(b)), "right, but expected no dot"),
+    (lambda row, b: matmul(np.array(row)[None], np.array(b))[0], "closed during the check"),
+    (by_the_rung, "closed during the check"),
 ]
 
 

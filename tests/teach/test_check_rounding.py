@@ -24,6 +24,15 @@ def measured(a, b):
     return float(abs(x @ y - a @ b).max())
 
 
+def worst_of_three(a, b):
+    """No bound either: orders that keep a 1 and a -1 together."""
+    x, y = (m.astype(np.float16).astype(np.float32) for m in (a, b))
+    terms = x[:, :, None] * y[None]
+    rising = np.take_along_axis(terms, abs(terms).argsort(axis=1, kind="stable"), axis=1)
+    sums = [np.add.accumulate(order, axis=1)[:, -1] for order in (terms, rising, rising[:, ::-1])]
+    return max(float(abs(came - a @ b).max()) for came in sums)
+
+
 def textbook(a, b):
     """The bound that knows nothing of the numbers but their size."""
     return ((2 * UNIT + UNIT**2 + a.shape[1] * SUM) * (abs(a) @ abs(b))).max()
@@ -44,14 +53,14 @@ def with_half_a_step(a, b):
 
 
 def test_right_bounds_pass():
-    assert repr(check.bound(bound)) == "passed: 120 products, no bound above 100 times the error"
+    assert repr(check.bound(bound)) == "passed: 140 products, no bound above 100 times the error"
 
     def seen(a, b):
         x, y = (m.astype(np.float16).astype(float) for m in (a, b))
         return (abs(a @ b - x @ y) + a.shape[1] * SUM * (abs(x) @ abs(y))).max()
 
     assert check.bound(seen).passed
-    assert check.bound(lambda a, b: 1.5 * bound(a, b)).passed
+    assert check.bound(lambda a, b: 2 * bound(a, b)).passed
 
 
 @pytest.mark.parametrize(
@@ -66,7 +75,9 @@ def test_right_bounds_pass():
         (lambda a, b: -bound(a, b), "expected at least"),
         (measured, "expected at least"),
         (lambda a, b: 2 * measured(a, b), "expected at least"),
-        (lambda a, b: 1e-6 + 4 * measured(a, b), "expected at least"),
+        (lambda a, b: 1.5 * worst_of_three(a, b), "1, -1 and small numbers"),
+        (error, "closed during the check"),
+        (lambda a, b: 1e-6 + 2.5 * measured(a, b), "expected at least"),
         (lambda a, b: bound(a, b, sums=0), "expected at least"),
         (lambda a, b: bound(a, b, sums=0.9), "1 and small numbers"),  # half a step is 2**-24
         (lambda a, b: bound(a, b, both=False), "numbers halfway between two"),  # forgets da times db
@@ -74,6 +85,7 @@ def test_right_bounds_pass():
         (lambda a, b: bound(a, b, lost_twice=False), "expected at least"),
         (lambda a, b: bound(a, b, worst=np.mean), "expected at least"),
         (lambda a, b: 100 * bound(a, b), "expected at most 100 times that"),
+        (lambda a, b: 3.1 * bound(a, b), "no errors cancel, a (3, 2), b (2, 7): 0.006057 holds, but"),
         (lambda a, b: abs(a - a.astype(np.float16)).max(), "expected"),
         (lambda a, b: np.float32(bound(a, b)), "too few digits"),
         (lambda a, b: a.__imul__(1.5).sum(), "changed it"),

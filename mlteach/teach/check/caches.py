@@ -62,8 +62,8 @@ def _case(n: int, stride: int, cache: tuple[int, int, int], expected: int) -> Ca
     def judge(answer):
         if not isinstance(answer, int | np.integer) or isinstance(answer, bool):
             raise Wrong(f"expected a whole number, came {kind(answer)}")
-        if answer != expected:
-            raise Wrong(f"expected {expected} misses, came {answer}")
+        if int(answer) != expected:
+            raise Wrong(f"expected {expected} misses, came {int(answer)}")
 
     label = f"n = {n}, stride = {stride}, cache = {cache}"
     return Case(label, {"n": n, "stride": stride, "cache": cache}, judge)

@@ -2,13 +2,14 @@
 
 import contextvars
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mlteach.teach.check.answers import Hopeless, Wrong
+from mlteach.teach.check.closing import closed
 from mlteach.teach.check.isolate import isolated
 from mlteach.teach.check.report import INTERRUPTED, UNSOLVED, Report, not_passed
 from mlteach.teach.check.wording import describe, kind
@@ -60,7 +61,7 @@ def checker(check: Callable[..., Report]) -> Callable[..., Report]:
     return guarded
 
 
-def examine(fn: Callable, cases: Iterable[Case], tried: str) -> Report:
+def examine(fn: Callable, cases: Iterable[Case], tried: str, without: Sequence[Callable] = ()) -> Report:
     """Try a function on cases, the smallest first, until a few of them fail.
 
     Parameters
@@ -71,6 +72,8 @@ def examine(fn: Callable, cases: Iterable[Case], tried: str) -> Report:
         Made one by one, so that the arrays of one call are gone before the next call.
     tried : str
         What the cases are, for the line of a report that passes: ``"products, sizes 0 to 257"``.
+    without : sequence of function
+        The package's own answers to the exercise, which are `closed` during each call.
     """
     if is_blank(fn):
         return UNSOLVED
@@ -82,7 +85,8 @@ def examine(fn: Callable, cases: Iterable[Case], tried: str) -> Report:
     for case in cases:
         count += 1
         try:
-            answer = _call(fn, case)
+            with closed(without):
+                answer = _call(fn, case)
             touched = touched or not case.blank(answer)
             _judge(case.judge, answer)
             if earlier and _changed(*earlier):

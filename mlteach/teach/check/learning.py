@@ -23,7 +23,9 @@ def gradient(fn) -> Report:
         columns) each a `Matrix`. The gradient has the shape of theta and may be a `Matrix` or an array;
         it is compared with central differences, to 1e-6.
     """
-    return examine(fn, _gradients(), "gradients against central differences")
+    from mlteach.learn import linear
+
+    return examine(fn, _gradients(), "gradients against central differences", without=[linear.gradient])
 
 
 @checker
@@ -37,7 +39,7 @@ def filter_rows(fn) -> Report:
         takes the numbers of a row as an array, a list or a `Matrix`. Where no row is kept, the result
         still has its columns.
     """
-    return examine(fn, _filters(), "matrices, from no row kept to all")
+    return examine(fn, _filters(), "matrices, from no row kept to all", without=[Matrix.filter_rows])
 
 
 @checker
@@ -65,7 +67,9 @@ def softmax_step(fn) -> Report:
         ``theta - rate / N * X.T @ (softmax(X @ theta) - Y)``, finite for scores of ±1e4; theta itself
         stays.
     """
-    return examine(fn, _steps(), "steps, scores -1e4 to 1e4")
+    from mlteach.learn import logistic
+
+    return examine(fn, _steps(), "steps, scores -1e4 to 1e4", without=[logistic.step])
 
 
 def _gradients():

@@ -1,13 +1,16 @@
 """Checkers of products in NumPy."""
 
+import dis
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from types import CodeType
 
 import numpy as np
 
 from mlteach.teach.check.answers import Wrong, close_to
 from mlteach.teach.check.engine import Case, checker, examine
-from mlteach.teach.check.report import Report
+from mlteach.teach.check.report import Report, not_passed
 
 # (m, k, n): nothing, one, squares, odd and even neighbours, every remainder modulo 8 of each size, more than
 # 64 on two sides at once, and thin ones longer than a tile of 256.
@@ -26,6 +29,10 @@ ROW_SHAPES = [  # (k, n)
     *((0, 0), (0, 3), (3, 0), (1, 1), (1, 4), (4, 1), (2, 3), (3, 2), (3, 3), (5, 4), (8, 8), (7, 10)),
     *((33, 5), (5, 33)),
 ]
+PRODUCTS = {  # what in NumPy multiplies and adds up in one call
+    *("matmul", "dot", "vdot", "inner", "tensordot", "einsum", "convolve", "correlate", "multi_dot"),
+    *("vecdot", "matvec", "vecmat"),
+}
 
 
 @checker
@@ -54,9 +61,17 @@ def row_times_matrix(fn) -> Report:
     ----------
     fn : callable
         ``fn(row, b) -> (n,)`` for row (k,) and b (k, n), float64. It may loop over rows, but not over the
-        elements of b, and it must not ask for a matrix product.
+        elements of b, and it must not ask for a product that NumPy adds up itself, such as ``@``, dot or
+        einsum.
     """
-    return examine(fn, _row_products(), "rows times matrices, sizes 0 to 40")
+    from mlteach.matmul import matmul
+    from mlteach.matmul.loops import numpy_rows
+
+    report = examine(fn, _row_products(), "rows times matrices, sizes 0 to 40", without=[matmul, numpy_rows])
+    if report:
+        for product in _products_in(getattr(fn, "__code__", None)):
+            return not_passed(f"the numbers are right, but {_instead_of(product)}")
+    return report
 
 
 def signed(random: np.random.RandomState, *shape: int) -> np.ndarray:
@@ -116,10 +131,23 @@ def _without_loop(row: np.ndarray, b: np.ndarray) -> Case:
                 f"expected NumPy to do the inner loop, but Python took {seen.reads} elements one by one"
             )
         if seen.product:
-            raise Wrong(f"expected no {seen.product}: multiply with * and add up what comes")
+            raise Wrong(_instead_of(seen.product))
         case.judge(answer)
 
     return Case(case.label, {name: seen.watched(array) for name, array in case.arguments.items()}, judge)
+
+
+def _instead_of(product: str) -> str:
+    return f"expected no {product}: multiply with * and add up what comes"
+
+
+def _products_in(code: object) -> Iterator[str]:
+    """Find products in the code of a function and of those within it, for arrays that no longer tell."""
+    if isinstance(code, CodeType):
+        yield from ("@" for step in dis.get_instructions(code) if step.argrepr in ("@", "@="))
+        yield from (name for name in code.co_names if name in PRODUCTS)
+        for constant in code.co_consts:
+            yield from _products_in(constant)
 
 
 @dataclass
@@ -161,12 +189,12 @@ class _Watched(np.ndarray):
         return super().dot(*args, **options)
 
     def __array_function__(self, function, types, args, options):
-        if function in (np.dot, np.inner, np.vdot, np.tensordot):
+        if function.__name__ in PRODUCTS:
             self.seen.product = function.__name__
         return super().__array_function__(function, types, args, options)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
-        if ufunc.__name__ in ("matmul", "vecdot", "matvec", "vecmat"):
+        if ufunc.__name__ in PRODUCTS:
             self.seen.product = "@" if ufunc is np.matmul else ufunc.__name__
         if "out" in options:
             options["out"] = tuple(map(_plain, options["out"]))

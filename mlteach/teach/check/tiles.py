@@ -4,7 +4,7 @@ import itertools
 
 from mlteach.teach.check.answers import close_to
 from mlteach.teach.check.engine import Case, checker, examine
-from mlteach.teach.check.report import Report, not_passed
+from mlteach.teach.check.report import Report
 
 ITEMSIZE = 4  # bytes of a float32
 
@@ -34,10 +34,10 @@ def traffic(fn) -> Report:
     -----
     What is expected is counted step by step, not by a formula.
     """
-    report = examine(fn, itertools.starmap(_count, CUTS), "products, tiles that divide and tiles that don't")
-    if report and "traffic" in getattr(getattr(fn, "__code__", None), "co_names", ()):
-        return not_passed("the bytes are right; expected a count of your own, without roofline.traffic")
-    return report
+    from mlteach.measure import roofline
+
+    cases, tried = itertools.starmap(_count, CUTS), "products, tiles that divide and tiles that don't"
+    return examine(fn, cases, tried, without=[roofline.traffic])
 
 
 def _count(size: tuple[int, int, int], tile: tuple[int, int, int]) -> Case:
