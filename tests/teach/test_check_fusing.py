@@ -137,6 +137,11 @@ def test_what_is_said_of_a_pass_without_blocks():
     assert "expected at most 1 images at once, came 2" in check.fused_softmax(all_at_once).lines[1]
 
 
+def test_what_is_said_of_images_taken_another_way():
+    report = check.fused_softmax(lambda pixels, *rest: softmax_pass(pixels._grey, *rest))
+    assert "expected each image to be read with pixels[start:stop], but image 0 was not" in report.lines[1]
+
+
 @pytest.mark.parametrize("wrong", [put_together, collected])
 def test_what_is_said_of_all_images_put_together(wrong):
     assert "expected the memory of a few blocks, came" in check.fused_softmax(wrong).lines[1]

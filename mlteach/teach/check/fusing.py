@@ -105,6 +105,11 @@ def _pass(grey: np.ndarray, labels: np.ndarray, theta: np.ndarray, block: int) -
         twice = np.flatnonzero(images.reads > 1)
         if len(twice):
             raise Wrong(f"expected each image to be read once, but image {twice[0]} was read again")
+        unread = np.flatnonzero(images.reads == 0)
+        if len(unread):
+            raise Wrong(
+                f"expected each image to be read with pixels[start:stop], but image {unread[0]} was not"
+            )
         if images.memory > grey.nbytes > MANY:
             raise Wrong(
                 f"expected the memory of a few blocks, came {images.memory // 1000} kB for "
