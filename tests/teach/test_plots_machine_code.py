@@ -26,12 +26,12 @@ def test_instruction_mix_adds_up_and_shows_the_share_of_multiply_adds(ax):
             100 * report.count("LDS", "STS") / sum(report.hot_loop.values())
         )
     assert [label.get_text() for label in ax.get_yticklabels()] == list(NAMES)
-    assert "the stack" not in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "local memory" not in [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def test_instruction_mix_shows_a_spill(ax):
     plots.instruction_mix(ax, [sass.report("registers_16x16", compiled=False)])
-    assert bars(ax, "registers_16x16")["the stack"].get_width() > 20
+    assert bars(ax, "registers_16x16")["local memory"].get_width() > 20
 
 
 def test_occupancy_steps_falls_and_names_its_limit(ax):

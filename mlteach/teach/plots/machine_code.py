@@ -19,7 +19,7 @@ KINDS = {  # what an instruction begins with, and the colour of its kind
     "multiply-adds": (("FFMA", "HMMA"), BLUE),
     "shared memory": (("LDS", "STS"), ORANGE),
     "global memory": (("LDG", "STG"), "#70405B"),
-    "the stack": (("LDL", "STL"), INK),
+    "local memory": (("LDL", "STL"), INK),
 }
 REST = "all the rest"
 WIDE = 0.07  # a share from which on its percentage is written into its bar
