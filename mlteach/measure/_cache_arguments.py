@@ -3,12 +3,14 @@
 import itertools
 import operator
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from mlteach.measure.records import DTYPES
 
+COUNTABLE = 2**63 - 1  # bytes and accesses are numbers of 64 bits, one of them for the sign
 LARGEST = 1 << 40  # bytes of a level: no cache is as large, and its sets can be counted
 SMALLEST_LINE = 8  # bytes; a number of 8 bytes then never lies on two lines
 
@@ -32,6 +34,16 @@ def pieces_of(tile: Any, size: Mapping[str, int]) -> dict[str, int]:
         loop: min(whole(side, "a side of the tile", least=1), max(size[loop], 1))
         for loop, side in zip(size, sides, strict=True)
     }
+
+
+def check_countable(size: Mapping[str, int], most: int) -> None:
+    """Refuse a product of which something has to be counted up to `most`, where that is too much."""
+    if most > COUNTABLE:
+        m, n, k = (steps if steps <= COUNTABLE else f"{Decimal(steps):.3g}" for steps in size.values())
+        raise ValueError(
+            f"a product of m = {m}, n = {n} and k = {k} has more bytes or accesses than can be counted "
+            f"({COUNTABLE:.2e}): choose smaller sizes"
+        )
 
 
 def itemsize_of(dtype: Any) -> int:

@@ -34,18 +34,20 @@ def walk(addresses, geometry, lines, misses):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def nest(first, last, sizes, tiles, starts, strides, geometry, lines, misses):
-    """Run the steps `first` to `last` of the outermost loop, the two inner loops in tiles.
+def nest(first, last, tiles, starts, strides, geometry, lines, misses):
+    """Run the steps of three loops from `first` up to `last`, in tiles.
 
-    `sizes` and `tiles` are (3,), outermost loop first; array number r begins at the byte `starts[r]` and
-    moves by `strides[r, s]` bytes with a step of loop s. The element of `out` is used once, not twice: the
-    write follows its own read, finds the line in front of its set, and changes nothing.
+    `first`, `last` and `tiles` are tuples of three, outermost loop first, which stay in registers (arrays
+    cost a tenth more); array number r begins at the byte `starts[r]` and moves by `strides[r, s]` bytes with
+    a step of loop s. The element of `out` is used once, not twice: the write follows its own read, finds the
+    line in front of its set, and changes nothing.
     """
-    for y0 in range(0, sizes[1], tiles[1]):
-        for z0 in range(0, sizes[2], tiles[2]):
-            for x in range(first, last):
-                for y in range(y0, min(y0 + tiles[1], sizes[1])):
-                    for z in range(z0, min(z0 + tiles[2], sizes[2])):
-                        for r in range(3):
-                            moved = x * strides[r, 0] + y * strides[r, 1] + z * strides[r, 2]
-                            touch(starts[r] + moved, r, geometry, lines, misses)
+    for x0 in range(first[0], last[0], tiles[0]):
+        for y0 in range(first[1], last[1], tiles[1]):
+            for z0 in range(first[2], last[2], tiles[2]):
+                for x in range(x0, min(x0 + tiles[0], last[0])):
+                    for y in range(y0, min(y0 + tiles[1], last[1])):
+                        for z in range(z0, min(z0 + tiles[2], last[2])):
+                            for r in range(3):
+                                moved = x * strides[r, 0] + y * strides[r, 1] + z * strides[r, 2]
+                                touch(starts[r] + moved, r, geometry, lines, misses)

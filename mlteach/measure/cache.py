@@ -14,11 +14,13 @@ import numpy as np
 from mlteach.measure._cache_arguments import (
     addresses_of,
     caches_of,
+    check_countable,
     itemsize_of,
     loops_of,
     pieces_of,
     whole,
 )
+from mlteach.measure._cache_slices import boxes, most_steps
 from mlteach.measure.units import bytes_text, count_text
 
 PAGE = 4096  # bytes; each array starts on a page of its own, as the operating system hands out big ones
@@ -91,7 +93,7 @@ def simulate(
 
     Each step is ``out[i, j] += a[i, k] * b[k, j]`` and goes to memory four times: it reads a, b and out, and
     writes out. No value is kept in a register. The arrays are row-major and lie one after another, each from
-    a page of its own (4096 bytes).
+    a page of its own (4096 bytes). However large the sizes are, Ctrl-C ends it within about a second.
 
     Parameters
     ----------
@@ -132,15 +134,15 @@ def simulate(
     piece = pieces_of(tile, size)
     itemsize = itemsize_of(dtype)
     caches = caches_of(levels)
-    steps = math.prod(size.values())
-    outermost, *inner = tuple(loops)
-    if all(piece[loop] >= size[loop] for loop in inner):
-        piece[outermost] = 1  # the same steps, cut so fine that an interrupt need not wait for the last
-    nest = (_each(loops, size), _each(loops, piece), *_layout(loops, size, itemsize))
+    accesses = ACCESSES_PER_STEP * math.prod(size.values())
+    starts, strides, end = _layout(loops, size, itemsize)
+    check_countable(size, max(end, accesses, itemsize * max(size.values())))
+    tiles = [piece[loop] for loop in loops]
+    nest = (tuple(tiles), _int64(starts), _int64(strides))
     state = _empty(caches, columns=len(ARRAYS))
-    for first in range(0, size[outermost] if steps else 0, piece[outermost]):
-        _cache_walk.nest(first, min(first + piece[outermost], size[outermost]), *nest, *state)
-    return _report(caches, ACCESSES_PER_STEP * steps, state[-1], ARRAYS)
+    for first, last in boxes([size[loop] for loop in loops], tiles, most_steps(caches, len(ARRAYS))):
+        _cache_walk.nest(first, last, *nest, *state)
+    return _report(caches, accesses, state[-1], ARRAYS)
 
 
 def walk(addresses: Any, levels: Sequence[tuple[int, int, int]] = (L1,)) -> CacheReport:
@@ -179,23 +181,20 @@ def walk(addresses: Any, levels: Sequence[tuple[int, int, int]] = (L1,)) -> Cach
     caches = caches_of(levels)
     used = addresses_of(addresses)
     state = _empty(caches, columns=1)
-    _cache_walk.walk(used, *state)
+    for (first,), (last,) in boxes([used.size], [1], most_steps(caches, 1)):
+        _cache_walk.walk(used[first:last], *state)
     return _report(caches, used.size, state[-1], ("addresses",))
 
 
-def _layout(loops: str, size: Mapping[str, int], itemsize: int) -> tuple[np.ndarray, np.ndarray]:
-    """The byte where each array starts (3,), and those by which it moves with each loop (3, 3)."""
+def _layout(loops: str, size: Mapping[str, int], itemsize: int) -> tuple[list[int], list[list[int]], int]:
+    """The byte where each array starts, those by which it moves with each loop, and where the last ends."""
     starts, strides, end = [], [], 0
     for row, column in ARRAYS.values():
         steps = {row: size[column] * itemsize, column: itemsize}
         strides.append([steps.get(loop, 0) for loop in loops])
         starts.append(end)
         end += -(-size[row] * size[column] * itemsize // PAGE) * PAGE
-    if end > np.iinfo(np.int64).max:
-        raise ValueError(
-            f"the arrays take {end:.3g} bytes, more than an address can count: choose smaller sizes"
-        )
-    return np.array(starts, np.int64), np.array(strides, np.int64)
+    return starts, strides, end
 
 
 def _empty(caches: Sequence[tuple[int, int, int]], columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -210,7 +209,7 @@ def _empty(caches: Sequence[tuple[int, int, int]], columns: int) -> tuple[np.nda
         geometry.append((line.bit_length() - 1, sets, ways, end))
         end += sets * ways
     return (
-        np.array(geometry, np.int64),
+        _int64(geometry),
         np.full(end, EMPTY, np.int64),
         np.zeros((len(caches), columns), np.int64),
     )
@@ -227,5 +226,5 @@ def _report(
     return CacheReport(tuple(levels))
 
 
-def _each(loops: str, numbers: Mapping[str, int]) -> np.ndarray:
-    return np.array([numbers[loop] for loop in loops], np.int64)
+def _int64(numbers: Sequence) -> np.ndarray:
+    return np.array(numbers, np.int64)

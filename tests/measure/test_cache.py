@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlteach.measure import simulate, walk
+from mlteach.measure import _cache_slices, simulate, walk
+from mlteach.measure._cache_slices import boxes
 
 ORDERS = ["".join(order) for order in itertools.permutations("ijk")]
 SMALL = (1024, 2, 64)
@@ -185,7 +186,15 @@ def test_a_report_reads_well_and_cannot_change():
         ({"order": "ijkp"}, ValueError, "not 'ijkp'"),
         ({"order": None}, ValueError, "not None"),
         ({"m": -1}, ValueError, "m must be at least 0, not -1"),
-        ({"m": 2**62}, ValueError, "the arrays take .* bytes, more than an address can count"),
+        (
+            {"m": 2**62},
+            ValueError,
+            "m = 4611686018427387904, n = 4 and k = 4 has more bytes or accesses than",
+        ),
+        ({"k": 10**400}, ValueError, r"n = 4 and k = 1\.00e\+400 has more .*: choose smaller sizes"),
+        ({"m": 0, "n": 10**5000}, ValueError, r"m = 0, n = 1\.00e\+5000 and"),
+        ({"m": 0, "n": 2**62, "k": 0}, ValueError, "m = 0, n = 4611686018427387904 and k = 0"),
+        ({"m": 2**22, "n": 2**22, "k": 2**22}, ValueError, "has more bytes or accesses than can be counted"),
         ({"n": 2.5}, TypeError, "n must be a whole number, not 2.5"),
         ({"dtype": "int32"}, TypeError, "dtype must be float32 or float64, not 'int32'"),
         ({"dtype": "number"}, TypeError, "not 'number'"),
@@ -221,6 +230,55 @@ def test_what_cannot_be_simulated(changed, error, message):
 def test_what_cannot_be_walked(addresses, error, message):
     with pytest.raises(error, match=message):
         walk(addresses)
+
+
+@given(
+    sizes=st.tuples(*[st.integers(0, 7)] * 3),
+    tiles=st.tuples(*[st.integers(1, 8)] * 3),
+    most=st.integers(1, 400),
+)
+@settings(max_examples=300, deadline=None)
+def test_slices_are_small_and_keep_the_order(sizes, tiles, most):
+    def steps(first, last):
+        for corner in itertools.product(*map(range, first, last, tiles)):
+            ends = [min(at + tile, stop) for at, tile, stop in zip(corner, tiles, last, strict=True)]
+            yield from itertools.product(*map(range, corner, ends))
+
+    cut = [list(steps(*box)) for box in boxes(sizes, tiles, most)]
+    assert list(itertools.chain(*cut)) == list(steps((0, 0, 0), sizes))
+    assert all(0 < len(piece) <= most for piece in cut)
+
+
+def test_slices_change_no_count(monkeypatch):
+    column = 4 * 1024 * np.arange(128)
+    whole = simulate("jki", 30, 31, 32, tile=7), walk([column, column])
+    monkeypatch.setattr(_cache_slices, "WORK", 32 * 100)
+    assert (simulate("jki", 30, 31, 32, tile=7), walk([column, column])) == whole
+
+
+INTERRUPTED = """
+import _thread, threading
+import numpy as np
+from mlteach.measure import simulate, walk
+
+simulate("ijk", 1, 1, 1), walk([0])
+for endless in (
+    lambda: simulate("ijk", 1, 10**6, 10**6),
+    lambda: simulate("kij", 1, 10**12, 1),
+    lambda: simulate("ijk", 10**6, 10**6, 1, tile=8),
+    lambda: walk(64 * np.arange(10**6), levels=[(1 << 26, 1 << 20, 64)]),
+):
+    threading.Timer(0.1, _thread.interrupt_main).start()
+    try:
+        endless()
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_an_interrupt_ends_what_would_take_hours():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == 4 * ["interrupted"], done.stderr
 
 
 def test_naming_the_simulator_imports_no_numba():
