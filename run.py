@@ -57,9 +57,11 @@ def lab(arguments, wheels):
         folder = "work"
         copy = [python(), "-m", "mlteach", "notebooks", folder]
         must(copy, "The notebooks could not be copied to work/ (see above).", stdout=subprocess.DEVNULL)
+    # Where the browser is sent, and where the printed address leads, too.
+    options = dict(LAB, **{"--LabApp.default_url": f"/lab/tree/{folder}/00_start_here.ipynb"})
     given = {argument.split("=")[0].replace("--ip", "--ServerApp.ip") for argument in arguments}
-    defaults = [f"{name}={value}" for name, value in LAB.items() if name not in given]
-    return call([python(), "-m", "jupyterlab", *defaults, *arguments, f"{folder}/00_start_here.ipynb"])
+    defaults = [f"{name}={value}" for name, value in options.items() if name not in given]
+    return call([python(), "-m", "jupyterlab", *defaults, *arguments])
 
 
 def test(arguments, wheels):

@@ -7,11 +7,15 @@ import ast
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 import venv
 from pathlib import Path
 
@@ -100,6 +104,26 @@ def installs(project):
     found = [command for command in project.ran if "install" in command]
     project.ran.clear()
     return found
+
+
+def free_port():
+    """Return a port of this machine that nobody uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def read_page(address):
+    """Return the page at an address, whose server may still be starting."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                return answer.read().decode()
+        except urllib.error.URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def test_python_3_6_can_read_it():
@@ -325,14 +349,33 @@ def test_lab_opens_the_copy_on_this_machine_alone(complete):
     assert code == 0
     assert "--ServerApp.ip=127.0.0.1" in arguments
     assert f"--ServerApp.root_dir={complete.ROOT}" in arguments
-    assert arguments[-2:] == ["--no-browser", "work/00_start_here.ipynb"]
+    assert arguments[-2:] == ["--LabApp.default_url=/lab/tree/work/00_start_here.ipynb", "--no-browser"]
 
 
 def test_lab_opens_the_notebooks_themselves_for_authors(complete):
     arguments = told(complete, "lab", "--here", "--ip=0.0.0.0")[1][0]
-    assert arguments[-2:] == ["--ip=0.0.0.0", "notebooks/00_start_here.ipynb"]
+    assert arguments[-2:] == ["--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb", "--ip=0.0.0.0"]
     assert "--ServerApp.ip=127.0.0.1" not in arguments
     assert "--here" not in arguments
+
+
+def test_the_address_that_is_printed_leads_to_the_first_notebook(project, monkeypatch, tmp_path):
+    pytest.importorskip("jupyterlab", reason="needs JupyterLab, to see what it prints")
+    monkeypatch.setattr(project, "set_up", lambda wheels: None)
+    for folder in ("CONFIG", "DATA", "RUNTIME"):
+        monkeypatch.setenv(f"JUPYTER_{folder}_DIR", str(tmp_path / folder))
+    (project.ROOT / "work").mkdir()
+    (project.ROOT / "work" / "00_start_here.ipynb").write_text("{}")
+    project.main(["lab", "--no-browser", "--allow-root", f"--ServerApp.port={free_port()}"])
+    command = [sys.executable, *project.ran[-1][1:]]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8") as server:
+        try:
+            addresses = (re.search(r"http://127\S+token=\S+", line) for line in server.stderr)
+            address = next(filter(None, addresses))[0]
+            page = read_page(address)
+        finally:
+            server.terminate()
+    assert '"treePath": "work/00_start_here.ipynb"' in page
 
 
 @posix
