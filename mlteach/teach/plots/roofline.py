@@ -98,7 +98,7 @@ def _points(ax: Axes, points: Sequence[Point]) -> None:
             size=WORDS,
             color=INK,
             va="center",
-            bbox={"fc": CARD, "ec": "none", "pad": 0.8, "alpha": 0.85},
+            bbox={"fc": CARD, "ec": "none", "pad": 0.8},
             arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.8, "shrinkA": 0, "shrinkB": 0},
             zorder=3,
         )
