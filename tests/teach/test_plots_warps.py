@@ -1,5 +1,6 @@
 """Threads on a matrix, warps on sectors, tiles on banks, and rungs that nobody has measured yet."""
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -97,10 +98,21 @@ def test_a_column_of_a_tile_on_its_banks(ax, pitch, said, colour):
     assert title(ax) == f"{pitch} wide: {said}"
 
 
-def test_pictures_of_the_simulator_come_in_the_style_of_the_notebooks(ax):
-    banks = picture.WarpAccess("tile", 0, 1, np.arange(32), np.arange(32) * 128, 4)
-    assert plots.banks(ax, banks) is ax
-    assert ax.patches[0].get_facecolor() == to_rgba(picture.BAD_COLOUR)
+def test_threads_in_time_come_in_the_style_of_the_notebooks(ax):
+    @cuda.jit
+    def reversed_too_soon(out):
+        tile = cuda.shared.array(32, float32)
+        t = cuda.threadIdx.x
+        tile[t] = t
+        out[t] = tile[31 - t]
+        cuda.syncthreads()
+        tile[t] = 0
+
+    trace = simt.run(reversed_too_soon, 1, 32, np.zeros(32, "f4"))
+    with matplotlib.rc_context({"font.size": 40}):
+        assert plots.space_time(ax, trace) is ax
+    assert title(ax).startswith("race on tile[")
+    assert [(word.get_text(), word.get_size()) for word in ax.texts] == [("barrier", 12)]
 
 
 @pytest.mark.parametrize("step", [0, 3])

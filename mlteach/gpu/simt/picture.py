@@ -1,4 +1,4 @@
-"""Pictures of a trace: what a warp touches, the banks of shared memory, threads in time."""
+"""Pictures of a trace: what a warp touches, threads in time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlteach.gpu.simt.counts import BANK_BYTES, BANKS, SECTOR, WARP
 from mlteach.gpu.simt.log import ATOMIC, LOAD, STORE
 from mlteach.gpu.simt.trace import Trace
 
-LANE_COLOUR, BAD_COLOUR = "#0072b2", "#d62728"
+BAD_COLOUR = "#d62728"
 VERBS = {LOAD: "loads", STORE: "stores", ATOMIC: "atomics"}
 MARKS = {LOAD: "o", STORE: "s", ATOMIC: "D"}
 
@@ -84,18 +84,6 @@ def bank_words(access: WarpAccess) -> list[list[int]]:
     first = np.unique(access.offsets // BANK_BYTES)
     words = np.unique(np.concatenate([first + i for i in range(max(1, access.bytes // BANK_BYTES))]))
     return [words[words % BANKS == bank].tolist() for bank in range(BANKS)]
-
-
-def banks(ax, access: WarpAccess):
-    """Draw how many different words each bank must deliver; more than one is a conflict, in red."""
-    counts = [len(words) for words in bank_words(access)]
-    narrow = access.bytes <= BANK_BYTES  # wider accesses go in parts, each with passes of its own
-    bad = [c > 1 and narrow for c in counts]
-    ax.bar(range(BANKS), counts, color=[BAD_COLOUR if b else LANE_COLOUR for b in bad], width=0.85)
-    ax.set(xlabel="bank", ylabel="different words", xlim=(-0.6, BANKS - 0.4), xticks=range(0, BANKS, 4))
-    ax.set_ylim(0, max(*counts, 2) * 1.1)
-    ax.set_title(f"{access.array}, line {access.line}", loc="left")
-    return ax
 
 
 class Moment(NamedTuple):

@@ -40,7 +40,6 @@ from mlteach.teach.plots.tiles import chain_speeds, tile_model, tile_plane
 from mlteach.teach.plots.tiling import speed_by_size, tile_misses
 from mlteach.teach.plots.training import accuracy_curve, cost_curve, mistakes_by_seconds, product_share
 from mlteach.teach.plots.warps import (
-    banks,
     block_warp_text,
     space_time,
     thread_map,
@@ -54,7 +53,6 @@ __all__ = [
     "ORDERS",
     "accuracy_curve",
     "amdahl",
-    "banks",
     "block_sizes",
     "block_warp_text",
     "by_size",

@@ -16,7 +16,6 @@ FLOAT = 4  # bytes
 EMPTY, DELIVERED, CLASH = "#ECEAE4", "#B5D5E8", picture.BAD_COLOUR
 ROWS, COLUMNS = 32, 128  # of the matrix in the warp explorer: 16 sectors in a row
 
-banks = styled(picture.banks)
 space_time = styled(picture.space_time)
 
 
