@@ -41,8 +41,8 @@ def check_countable(size: Mapping[str, int], most: int) -> None:
     if most > COUNTABLE:
         m, n, k = (steps if steps <= COUNTABLE else f"{Decimal(steps):.3g}" for steps in size.values())
         raise ValueError(
-            f"a product of m = {m}, n = {n} and k = {k} has more bytes or accesses than can be counted "
-            f"({COUNTABLE:.2e}): choose smaller sizes"
+            f"a product of m = {m}, n = {n} and k = {k} is beyond the {COUNTABLE:.2e} bytes or accesses that "
+            "can be counted: choose smaller sizes"
         )
 
 
