@@ -1,6 +1,6 @@
 """The micro-kernel: a small tile of the result, with all its sums in registers."""
 
-from mlteach.matmul.vector_ir import POINTER, PROCESSOR, at, emitted, index, repeat, spread
+from mlteach.matmul.vector_ir import PROCESSOR, at, emitted, index, pointers, repeat, spread
 
 # A tile of MR rows by NV vectors needs MR * NV registers for its sums, NV for a row of `b` and one for a
 # number of `a`. Few rows and many vectors load less per multiply-add, and want `a` packed; read where it
@@ -26,7 +26,7 @@ def micro(builder, lanes, arguments, rows, vectors, packed, panel=None):
     whether to add to what is there, and what to prefetch, a line every few steps.
     """
     k, a, a_row, b, out, out_row, m, n, add, ahead = arguments
-    a, b, out, ahead = (builder.inttoptr(address, POINTER) for address in (a, b, out, ahead))
+    a, b, out, ahead = pointers(builder, (a, b, out, ahead))
     lines = [at(builder, out, builder.mul(index(i), out_row)) for i in range(rows)]
     for line in lines:
         for v in range(vectors):

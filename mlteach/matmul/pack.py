@@ -6,7 +6,7 @@ vectors of them, for `a` one for each row of the tile. Past the edge of the matr
 
 from llvmlite import ir
 
-from mlteach.matmul.vector_ir import LANE, POINTER, at, emitted, index, repeat
+from mlteach.matmul.vector_ir import LANE, at, emitted, index, pointers, repeat
 
 
 @emitted
@@ -18,7 +18,7 @@ def pack_rows(builder, lanes, arguments, numbers, vectors):
     """
     count = numbers + vectors * lanes.count
     k, source, stride, n, target = arguments
-    source, target = (builder.inttoptr(address, POINTER) for address in (source, target))
+    source, target = pointers(builder, (source, target))
     vectors = -(-count // lanes.count)
     masks = lanes.masks(builder, n, vectors)
     stored = [None] * vectors
@@ -53,7 +53,7 @@ def pack_columns(builder, lanes, arguments, numbers, vectors):
     """
     count = numbers + vectors * lanes.count
     k, source, stride, m, target = arguments
-    source, target = (builder.inttoptr(address, POINTER) for address in (source, target))
+    source, target = pointers(builder, (source, target))
     exists = [builder.icmp_signed("<", index(i), m) for i in range(count)]
     offsets = [
         builder.select(there, builder.mul(index(i), stride), index(0)) for i, there in enumerate(exists)

@@ -63,6 +63,11 @@ def index(value: int) -> ir.Constant:
     return ir.Constant(INDEX, value)
 
 
+def pointers(builder, addresses) -> list:
+    """Pointers from addresses, the integers that a kernel gets."""
+    return [builder.inttoptr(address, POINTER) for address in addresses]
+
+
 def at(builder, pointer, offset):
     """The pointer moved on by so many bytes."""
     return builder.gep(pointer, [index(offset) if isinstance(offset, int) else offset], source_etype=BYTE)

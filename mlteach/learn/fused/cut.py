@@ -14,7 +14,7 @@ from numba import types
 from mlteach.learn.fused.judge import constant, per_class
 from mlteach.learn.fused.layout import CACHE_LINE, IMAGES, ORDER, PIXELS, SIDE_BY_SIDE
 from mlteach.matmul.cached import compiled
-from mlteach.matmul.vector_ir import BYTE, LANE, POINTER, at, emitted, repeat, spread
+from mlteach.matmul.vector_ir import BYTE, LANE, at, emitted, pointers, repeat, spread
 
 WEIGHT_LIMBS, ERROR_LIMBS = 3, 2
 LARGEST_WEIGHT = 127.0 * 0x10101  # all three limbs 127
@@ -89,7 +89,8 @@ def settle(builder, lanes, arguments, classes):
     The arguments are the number of chunks, their errors as `judge` writes them, and where the scales go, and
     after these the limbs: for each chunk and class the lowest of all images, then the next.
     """
-    count, errors, scales = (x if i == 0 else builder.inttoptr(x, POINTER) for i, x in enumerate(arguments))
+    count = arguments[0]
+    errors, scales = pointers(builder, arguments[1:])
     size = (classes + 1) * lanes.width  # with the totals
     bits, narrow = ir.VectorType(LANE, lanes.count), ir.VectorType(BYTE, lanes.count)
     half, eight = (ir.Constant(bits, [number] * lanes.count) for number in (128, 8))

@@ -9,7 +9,7 @@ from numba import njit
 
 from mlteach.learn.fused.judge import fold, judge, per_class
 from mlteach.learn.fused.layout import DEPTH, FETCHED, IMAGES, LANES, LINE, ORDER, PIXELS, VECTORS, split
-from mlteach.matmul.vector_ir import BYTE, POINTER, at, emitted, index, repeat, spread
+from mlteach.matmul.vector_ir import BYTE, at, emitted, index, pointers, repeat, spread
 
 
 def weight_bytes(classes: int) -> int:
@@ -61,9 +61,8 @@ def forward(builder, lanes, arguments, classes):
     number of lines, their entries, the tiles of the chunk, what to send for meanwhile, the weights (a row of
     `classes` numbers for each pixel), the constants, and what `judge` takes.
     """
-    count, entries, tiles, ahead, weights, constants = (
-        x if i == 0 else builder.inttoptr(x, POINTER) for i, x in enumerate(arguments[:6])
-    )
+    count = arguments[0]
+    entries, tiles, ahead, weights, constants = pointers(builder, arguments[1:6])
 
     def step(carried):
         entry, line, ahead, *sums = carried  # tiles of one line: they follow each other
@@ -101,9 +100,8 @@ def backward(builder, lanes, arguments, classes):
     the errors (for each chunk a line of numbers for each class, and their totals), what `settle` made of
     them, and the sums (float64, one for each class).
     """
-    count, entries, lines, ahead, errors, _, sums = (
-        x if i == 0 else builder.inttoptr(x, POINTER) for i, x in enumerate(arguments)
-    )
+    count = arguments[0]
+    entries, lines, ahead, errors, _, sums = pointers(builder, arguments[1:])
     size = (classes * IMAGES + _columns(classes)) * lanes.size  # bytes of the errors of a chunk
 
     def step(carried):

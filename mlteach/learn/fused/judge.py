@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba.extending import overload
 
 from mlteach.learn.fused.layout import VECTORS
-from mlteach.matmul.vector_ir import LANE, POINTER, at, spread
+from mlteach.matmul.vector_ir import LANE, at, pointers, spread
 
 # The hyperbolic tangent between -TANH_END and TANH_END, as Eigen has it: x times one polynomial of x squared,
 # divided by another. Beyond, it is 1 or -1 in float32.
@@ -54,9 +54,9 @@ def judge(builder, lanes, sums, arguments):
     best score so far and its class (int32), and where the scores and the errors go: a line of numbers for
     each class, and after the errors their totals, a number for each class, in whole vectors.
     """
-    labels, first, best, answers, scores, errors = (
-        builder.trunc(x, LANE) if i == 1 else builder.inttoptr(x, POINTER) for i, x in enumerate(arguments)
-    )
+    labels, first, *rest = arguments
+    labels, best, answers, scores, errors = pointers(builder, (labels, *rest))
+    first = builder.trunc(first, LANE)
     whole = ir.VectorType(LANE, lanes.count)
     classes = len(sums) // VECTORS
     totals = [lanes.zero] * classes

@@ -19,7 +19,7 @@ from mlteach.learn.fused.cut import (
 )
 from mlteach.learn.fused.judge import judge, per_class
 from mlteach.learn.fused.layout import CACHE_LINE, DEPTH, FETCHED, LINE, LINES, PIXELS, TILE, split
-from mlteach.matmul.vector_ir import BYTE, LANE, POINTER, at, emitted, index, repeat, spread
+from mlteach.matmul.vector_ir import BYTE, LANE, at, emitted, index, pointers, repeat, spread
 
 __all__ = ["backward", "collect", "error_bytes", "forward", "settle", "sum_count", "weigh", "weight_bytes"]
 
@@ -43,9 +43,8 @@ def forward(builder, lanes, arguments, classes):
     number of lines, their entries, the tiles of the chunk, what to send for meanwhile, the limbs of the
     weights, the constants of the classes and then the scales of their weights, and what `judge` takes.
     """
-    count, entries, tiles, ahead, weights, constants = (
-        x if i == 0 else builder.inttoptr(x, POINTER) for i, x in enumerate(arguments[:6])
-    )
+    count = arguments[0]
+    entries, tiles, ahead, weights, constants = pointers(builder, arguments[1:6])
     whole = ir.VectorType(LANE, lanes.count)
     number = classes * WEIGHT_LIMBS
 
@@ -81,9 +80,8 @@ def backward(builder, lanes, arguments, classes):
     The arguments are the number of tiles, their entries, the tiles of the block, what to send for meanwhile,
     the errors, what `settle` made of them, and the sums (float64, for each class one for each pixel).
     """
-    count, entries, tiles, ahead, _, scales, sums = (
-        x if i == 0 else builder.inttoptr(x, POINTER) for i, x in enumerate(arguments)
-    )
+    count = arguments[0]
+    entries, tiles, ahead, _, scales, sums = pointers(builder, arguments[1:])
     whole = ir.VectorType(LANE, lanes.count)
     number = classes * ERROR_LIMBS
     limbs = at(builder, scales, scale_bytes(classes))
