@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numba
 
+from mlteach.teach.source import CODE_STYLE
+
 LABEL = re.compile(r"^([.\w$]+):")
 JUMP = re.compile(r"^\s+(?:j\w+|b\.\w+|b|cbn?z\s+\w+,|tbn?z\s+\w+,\s*#?\w+,)\s+([.\w$]+)\s*$")
 X86_ADD = re.compile(r"^\s+v?(?:add|fn?madd\d*)([sp])([sd])\s.*?%([xyz])mm\d+(?: ?\{.*)?$")
@@ -66,7 +68,7 @@ class HotLoop:
             f"{html.escape(line.strip().expandtabs(8))}\n</span>"
             for line in self.lines
         )
-        return f'<pre style="line-height: 1.4">{"".join(shown)}</pre>'
+        return f'<pre style="{CODE_STYLE}">{"".join(shown)}</pre>'
 
 
 def hot_loop(fn: Callable, *args) -> HotLoop:

@@ -15,6 +15,7 @@ from pygments.lexers import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
 MARK = "# <- changed"
+CODE_STYLE = "line-height: 1.4; font-family: var(--jp-code-font-family, monospace)"
 
 # JupyterLab's colours, which follow its theme; other pages have none of these variables and show plain ink.
 INKS = {
@@ -60,7 +61,7 @@ class Source:
             else f'<span style="{PLAIN_LINE}">{line}\n</span>'
             for number, line in lines
         )
-        return f'<pre style="line-height: 1.4">{"".join(shown)}</pre>'
+        return f'<pre style="{CODE_STYLE}">{"".join(shown)}</pre>'
 
 
 def show(*objects: Callable | type, changed_from: Callable | None = None) -> Source:

@@ -212,6 +212,18 @@ def test_small_errors_keep_their_digits(size):
     assert np.abs(found - expected).max() <= (2e-4 + 1e-7 / size) * np.abs(expected).max()
 
 
+def test_one_large_error_among_small_ones():
+    """In steps of the largest error, equal small ones would all be wrong by the same if each was rounded."""
+    images, labels = np.full((512, 784), 255, np.uint8), np.zeros(512, int)
+    labels[-1] = 1
+    for size in (1e-2, 1e-3, 1e-5):
+        theta = np.zeros((785, 2))
+        theta[0] = np.log(1 / size - 1) * np.array([1, -1])
+        expected = reference(images, labels, theta, rate=1)[1] - theta
+        found = TalkStep(images, labels, rate=1).iterate(theta)[1] - theta
+        assert np.abs(found - expected).max() <= 2e-4 * np.abs(expected).max()
+
+
 def test_sums_stay_accurate_over_many_blocks():
     """Equal images, so that every block adds the same: a float32 sum of so many would drift."""
     images, labels = np.full((200_000, 784), 255, np.uint8), np.zeros(200_000, int)
@@ -368,14 +380,16 @@ assert all(sum(function.stats.cache_hits.values()) == 1 for function in used), [
 @pytest.mark.slow
 @pytest.mark.skipif(PROCESSOR.width < 32, reason="stands in for older x86 processors")
 @pytest.mark.parametrize(
-    ("cpu", "features", "images"),
+    ("cpu", "features", "width", "images"),
     [
-        ("skylake-avx512", "+avx,+avx2,+fma,+avx512f,+avx512bw,+avx512dq,+avx512vl", 32),
-        ("haswell", "+avx,+avx2,+fma", 8),
-        ("x86-64", "+sse2", 4),
+        ("skylake-avx512", "+avx,+avx2,+fma,+avx512f,+avx512bw,+avx512dq,+avx512vl", 64, 32),
+        ("haswell", "+avx,+avx2,+fma", 32, 8),
+        ("x86-64", "+sse2", 16, 4),
     ],
 )
-def test_older_processors(cpu, features, images):
+def test_older_processors(cpu, features, width, images):
+    if PROCESSOR.width < width:
+        pytest.skip(f"this processor has no vectors of {width} bytes")
     check = RUN + f"assert layout.IMAGES == {images} and not layout.BYTE_DOTS"
     run(check, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features)
 

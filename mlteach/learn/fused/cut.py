@@ -2,7 +2,7 @@
 
 A number becomes a whole number times a scale, and that is cut: a *limb* is its lowest byte as a signed
 number, from -128 to 127, and what this leaves is a multiple of 256. Three limbs hold 24 bits, as a float32
-does.
+does, but all numbers of a class share a scale: beside one that is 1000 times as large, 14 bits are left.
 """
 
 import functools
@@ -18,7 +18,7 @@ from mlteach.matmul.vector_ir import BYTE, LANE, at, emitted, pointers, repeat, 
 
 WEIGHT_LIMBS, ERROR_LIMBS = 3, 2
 LARGEST_WEIGHT = 127.0 * 0x10101  # all three limbs 127
-LARGEST_ERROR = 127.0 * 0x101
+LARGEST_ERROR = 127.0 * 0x101 - 1  # room for what rounding left of another error
 SMALLEST = 1e-30  # of the largest error of a block: there is one to divide by where all are 0
 ROUNDER = 12582912.0  # 1.5 * 2**23: added to a smaller number, the lowest bits of its float32 count ones
 
@@ -72,7 +72,7 @@ def _cut(weights, first, order, limbs, scales, largest):
             most[j] = max(most[j], abs(weights[row, first + j]))
     for j in range(count):
         scales[j] = most[j] / largest
-        most[j] = largest / most[j] if most[j] > 0 else 0.0
+        most[j] = largest / most[j] if scales[j] > 0 else 0.0
     for i in range(len(order)):
         for j in range(count):
             whole = np.int64(np.rint(weights[1 + order[i], first + j] * most[j]))
@@ -88,6 +88,9 @@ def settle(builder, lanes, arguments, classes):
 
     The arguments are the number of chunks, their errors as `judge` writes them, and where the scales go, and
     after these the limbs: for each chunk and class the lowest of all images, then the next.
+
+    What rounding leaves of an error is added to the next one of its lane. Otherwise, where one error is
+    large, many small ones that are equal would all be wrong by the same.
     """
     count = arguments[0]
     errors, scales = pointers(builder, arguments[1:])
@@ -112,17 +115,22 @@ def settle(builder, lanes, arguments, classes):
         steps.append(spread(builder, builder.fdiv(largest, most), lanes.count))
 
     def cut(carried):
-        error, target = carried
+        error, target, *left = carried
         for j, step in enumerate(steps):
             x = lanes.load(builder, at(builder, error, j * lanes.width))
-            x = builder.bitcast(lanes.multiply_add(builder, x, step, constant(lanes, ROUNDER)), bits)
+            x = lanes.multiply_add(builder, x, step, left[j])
+            rounded = builder.fadd(x, constant(lanes, ROUNDER))
+            left[j] = builder.fsub(x, builder.fsub(rounded, constant(lanes, ROUNDER)))
+            x = builder.bitcast(rounded, bits)
             for limb in range(ERROR_LIMBS):
                 offset = (j * ERROR_LIMBS + limb) * lanes.count
                 builder.store(builder.trunc(x, narrow), at(builder, target, offset), align=1)
                 x = builder.lshr(builder.add(x, half), eight)
-        return [at(builder, error, size), at(builder, target, classes * ERROR_LIMBS * lanes.count)]
+        return [at(builder, error, size), at(builder, target, classes * ERROR_LIMBS * lanes.count), *left]
 
-    repeat(builder, count, [errors, at(builder, scales, scale_bytes(classes))], cut)
+    left = [(i + 0.5) / lanes.count - 0.5 for i in range(lanes.count)]  # lanes with equal errors differ
+    left = [ir.Constant(lanes.vector, left)] * classes
+    repeat(builder, count, [errors, at(builder, scales, scale_bytes(classes)), *left], cut)
 
 
 def put_together(builder, lanes, sums):

@@ -98,7 +98,7 @@ def backward(builder, lanes, arguments, classes):
 
     The arguments are the number of lines, their entries, the lines of the block, what to send for meanwhile,
     the errors (for each chunk a line of numbers for each class, and their totals), what `settle` made of
-    them, and the sums (float64, one for each class).
+    them, and the sums (float64, for each pixel of a line one for each class, in whole vectors).
     """
     count = arguments[0]
     entries, lines, ahead, errors, _, sums = pointers(builder, arguments[1:])

@@ -33,7 +33,7 @@ from mlteach.matmul.cached import compiled
 from mlteach.matmul.team import together
 
 PLACES = PIXELS // DEPTH
-BLOCK = 512  # images of a block: the errors of twelve classes, 24 KB, stay in the first-level cache
+BLOCK = 512  # images of a block: the errors of a group of classes, 10 to 24 KB, stay in the first-level cache
 CHUNKS = BLOCK // IMAGES
 LOWER_BITS = 32 - UPPER_BITS
 

@@ -8,7 +8,8 @@ import numpy as np
 from mlteach.arguments import check_rate
 from mlteach.learn.fused.layout import PIXELS
 from mlteach.learn.fused.lines import lines_of
-from mlteach.learn.fused.sweep import Room, sweep
+from mlteach.learn.fused.room import Room
+from mlteach.learn.fused.sweep import sweep
 from mlteach.matmul.cores import workers
 
 ROWS = 1 + PIXELS
@@ -28,8 +29,9 @@ class TalkStep:
         theta = theta - rate / len(x) * (x.T @ (certainty - one_hot(labels)))
 
     It computes in float32, or where the processor multiplies bytes, in whole numbers of 24 bits (weights) and
-    16 bits (errors), and adds up the gradient in float64, block by block. The result has the same bits for
-    every number of threads.
+    16 bits (errors), counted in steps of the largest weight of a class, and of its largest error in a block.
+    It adds up the gradient in float64, block by block. The result has the same bits for every number of
+    threads.
 
     Parameters
     ----------
