@@ -1,6 +1,5 @@
 """`TalkStep`: what the caller sees of the fused step."""
 
-import threading
 import time
 
 import numpy as np
@@ -73,8 +72,7 @@ class TalkStep:
         self._rate = rate
         self._largest_label = int(labels.max())
         self._lines = lines_of(images, labels, self._threads, dense=dense)
-        self._rooms: dict[int, Room] = {}
-        self._turn = threading.Lock()
+        self._free: dict[int, list[Room]] = {}  # for each number of classes, those that nobody uses
         self.visited = self._lines.visited
         self.preparation_seconds = time.perf_counter() - start
 
@@ -103,10 +101,13 @@ class TalkStep:
         """
         classes = self._check_theta(theta)
         count = len(self._lines.order)
-        with self._turn:
-            if classes not in self._rooms:
-                self._rooms[classes] = Room(self._lines, classes)
-            right, sums = sweep(self._lines, self._rooms[classes], _folded(theta), self._threads)
+        free = self._free.setdefault(classes, [])
+        try:
+            room = free.pop()
+        except IndexError:  # the first call, or the others are still at work
+            room = Room(self._lines, classes)
+        right, sums = sweep(self._lines, room, _folded(theta), self._threads)
+        free.append(room)
         sums[1:] = sums[1:] / 255 + 0.5 * sums[0]
         return right / count, theta - self._rate / count * sums
 
