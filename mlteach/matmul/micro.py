@@ -1,6 +1,6 @@
 """The micro-kernel: a small tile of the result, with all its sums in registers."""
 
-from mlteach.matmul.vector_ir import PROCESSOR, at, emitted, index, pointers, repeat, spread
+from mlteach.matmul.vector_ir import PROCESSOR, at, emitted, index, pointers, repeat
 
 # A tile of MR rows by NV vectors needs MR * NV registers for its sums, NV for a row of `b` and one for a
 # number of `a`. Few rows and many vectors load less per multiply-add, and want `a` packed; read where it
@@ -38,11 +38,11 @@ def micro(builder, lanes, arguments, rows, vectors, packed, panel=None):
     while not packed and 3 * len(starts) < rows:
         starts.append(at(builder, starts[-1], builder.mul(index(3), a_row)))
 
-    def number(pointers, i, u):
+    def number(places, i, u):
         """Where row i of `a` has its number of step u."""
         if packed:
-            return at(builder, pointers[0], (u * rows + i) * lanes.size)
-        return at(builder, at(builder, pointers[i // 3], strides[i % 3]), u * lanes.size)
+            return at(builder, places[0], (u * rows + i) * lanes.size)
+        return at(builder, at(builder, places[i // 3], strides[i % 3]), u * lanes.size)
 
     # Packed, a line every few steps brings the next panel of `b` while this one serves a block of `a`. In
     # place, as much of `a` is fetched as is used, so the next rows come while these are used.
@@ -51,7 +51,7 @@ def micro(builder, lanes, arguments, rows, vectors, packed, panel=None):
     def steps(unroll):
         def step(carried):
             ahead, b, *rest = carried
-            pointers, sums = rest[: len(starts)], rest[len(starts) :]
+            places, sums = rest[: len(starts)], rest[len(starts) :]
             if unroll > 1:
                 for line in range(fetched):
                     lanes.prefetch(builder, at(builder, ahead, line * LINE), level=2)
@@ -60,13 +60,12 @@ def micro(builder, lanes, arguments, rows, vectors, packed, panel=None):
                 row = [lanes.load(builder, at(builder, b, v * lanes.width)) for v in range(vectors)]
                 b = at(builder, b, (panel or vectors) * lanes.width)
                 for i in range(rows):
-                    x = builder.load(number(pointers, i, u), typ=lanes.number, align=lanes.size)
-                    x = spread(builder, x, lanes.count)
+                    x = lanes.broadcast(builder, number(places, i, u))
                     for v in range(vectors):
                         t = i * vectors + v
                         sums[t] = lanes.multiply_add(builder, x, row[v], sums[t])
             moved = unroll * lanes.size * (rows if packed else 1)
-            return [ahead, b, *(at(builder, pointer, moved) for pointer in pointers), *sums]
+            return [ahead, b, *(at(builder, place, moved) for place in places), *sums]
 
         return step
 

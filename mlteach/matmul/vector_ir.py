@@ -122,6 +122,10 @@ class Lanes:
         arguments = [pointer, ir.Constant(LANE, self.size), mask, self.zero]
         return self.call(builder, f"llvm.masked.load.{self.suffix}.p0", self.vector, arguments)
 
+    def broadcast(self, builder, pointer):
+        """A number from memory, in every lane."""
+        return spread(builder, builder.load(pointer, typ=self.number, align=self.size), self.count)
+
     def store(self, builder, vector, pointer, mask=None):
         """A vector to memory. Lanes outside the mask keep their memory."""
         if mask is None:

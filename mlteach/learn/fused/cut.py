@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 
 from mlteach.learn.fused.judge import constant, per_class
-from mlteach.learn.fused.layout import CACHE_LINE, IMAGES, ORDER, PIXELS, SIDE_BY_SIDE
+from mlteach.learn.fused.layout import CACHE_LINE, IMAGES, ORDER, PIXELS, SIDE_BY_SIDE, error_count
 from mlteach.matmul.cached import compiled
 from mlteach.matmul.vector_ir import BYTE, LANE, at, emitted, pointers, repeat, spread
 
@@ -94,7 +94,7 @@ def settle(builder, lanes, arguments, classes):
     """
     count = arguments[0]
     errors, scales = pointers(builder, arguments[1:])
-    size = (classes + 1) * lanes.width  # with the totals
+    size = error_count(classes) * lanes.size
     bits, narrow = ir.VectorType(LANE, lanes.count), ir.VectorType(BYTE, lanes.count)
     half, eight = (ir.Constant(bits, [number] * lanes.count) for number in (128, 8))
 

@@ -8,8 +8,18 @@ from llvmlite import ir
 from numba import njit
 
 from mlteach.learn.fused.judge import fold, judge, per_class
-from mlteach.learn.fused.layout import DEPTH, FETCHED, IMAGES, LANES, LINE, ORDER, PIXELS, VECTORS, split
-from mlteach.matmul.vector_ir import BYTE, at, emitted, index, pointers, repeat, spread
+from mlteach.learn.fused.layout import (
+    DEPTH,
+    FETCHED,
+    LINE,
+    ORDER,
+    PIXELS,
+    VECTORS,
+    columns,
+    error_count,
+    split,
+)
+from mlteach.matmul.vector_ir import BYTE, at, emitted, index, pointers, repeat
 
 
 def weight_bytes(classes: int) -> int:
@@ -24,11 +34,7 @@ def error_bytes(classes: int, chunks: int) -> int:
 
 def sum_count(classes: int) -> int:
     """How many sums the gradient of so many classes has in memory."""
-    return PIXELS * _columns(classes)
-
-
-def _columns(classes):
-    return -(-classes // LANES) * LANES
+    return PIXELS * columns(classes)
 
 
 def weigh(weights: np.ndarray, first: int, room: np.ndarray, scales: np.ndarray) -> None:
@@ -71,17 +77,14 @@ def forward(builder, lanes, arguments, classes):
         row = at(builder, weights, builder.mul(place, index(DEPTH * classes * lanes.size)))
         for p, pixels in enumerate(_vectors_of(builder, lanes, line)):
             for j in range(classes):
-                weight = at(builder, row, (p * classes + j) * lanes.size)
-                weight = builder.load(weight, typ=lanes.number, align=lanes.size)
-                weight = spread(builder, weight, lanes.count)
+                weight = lanes.broadcast(builder, at(builder, row, (p * classes + j) * lanes.size))
                 for v, x in enumerate(pixels):
                     t = j * VECTORS + v
                     sums[t] = lanes.multiply_add(builder, x, weight, sums[t])
         return [at(builder, entry, 4), at(builder, line, LINE), at(builder, ahead, FETCHED), *sums]
 
-    numbers = (at(builder, constants, j * lanes.size) for j in range(classes))
-    numbers = (builder.load(x, typ=lanes.number, align=lanes.size) for x in numbers)
-    start = [spread(builder, x, lanes.count) for x in numbers for _ in range(VECTORS)]
+    numbers = (lanes.broadcast(builder, at(builder, constants, j * lanes.size)) for j in range(classes))
+    start = [x for x in numbers for _ in range(VECTORS)]
     _, _, _, *sums = repeat(builder, count, [entries, tiles, ahead, *start], step)
     judge(builder, lanes, sums, arguments[6:])
 
@@ -102,7 +105,7 @@ def backward(builder, lanes, arguments, classes):
     """
     count = arguments[0]
     entries, lines, ahead, errors, _, sums = pointers(builder, arguments[1:])
-    size = (classes * IMAGES + _columns(classes)) * lanes.size  # bytes of the errors of a chunk
+    size = error_count(classes) * lanes.size
 
     def step(carried):
         entry, ahead, *totals = carried

@@ -35,6 +35,17 @@ LINE = DEPTH * IMAGES  # bytes
 TILE = LINES * DEPTH  # pixels
 FETCHED = LINE // 2  # bytes of the next block that either loop sends for with each line
 
+
+def columns(classes: int) -> int:
+    """How many numbers there are where so many classes have one each, in whole vectors."""
+    return -(-classes // LANES) * LANES
+
+
+def error_count(classes: int) -> int:
+    """How many numbers the errors of a chunk are: one for each class and image, then a total for each class."""
+    return classes * IMAGES + columns(classes)
+
+
 # Which pixel is the first, the second, and so on: 4 x 4 pixels after 4 x 4, each in quarters of 2 x 2. What
 # lies together on paper has ink together, so whole lines and tiles are blank.
 ORDER = np.arange(PIXELS).reshape(7, 2, 2, 7, 2, 2).transpose(0, 3, 1, 4, 2, 5).ravel()

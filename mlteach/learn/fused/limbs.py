@@ -64,10 +64,8 @@ def forward(builder, lanes, arguments, classes):
     for j in range(classes):
         total = put_together(builder, lanes, sums[j * WEIGHT_LIMBS : (j + 1) * WEIGHT_LIMBS])
         offset, scale = (
-            builder.load(at(builder, constants, i * lanes.size), typ=lanes.number, align=lanes.size)
-            for i in (j, classes + j)
+            lanes.broadcast(builder, at(builder, constants, i * lanes.size)) for i in (j, classes + j)
         )
-        scale, offset = (spread(builder, x, lanes.count) for x in (scale, offset))
         scores.append(lanes.multiply_add(builder, total, scale, offset))
     judge(builder, lanes, scores, arguments[6:])
 

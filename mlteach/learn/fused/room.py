@@ -3,7 +3,7 @@
 import numpy as np
 
 from mlteach.learn.fused import floats, limbs
-from mlteach.learn.fused.layout import BYTE_DOTS, CLASSES, IMAGES, LANES, aligned
+from mlteach.learn.fused.layout import BYTE_DOTS, CLASSES, aligned, error_count
 from mlteach.learn.fused.lines import CHUNKS, Lines
 
 way = limbs if BYTE_DOTS else floats
@@ -46,8 +46,7 @@ class Room:
         self.weights = aligned((self.groups, way.weight_bytes(self.size)), np.uint8)
         self.numbers = aligned((self.groups, 2, self.size), np.float32)
         self.numbers[:, 0] = NEVER
-        chunk = self.size * IMAGES + -(-self.size // LANES) * LANES
-        self.errors = aligned((shares, self.groups, CHUNKS, chunk), np.float32)
+        self.errors = aligned((shares, self.groups, CHUNKS, error_count(self.size)), np.float32)
         self.settled = aligned((shares, self.groups, way.error_bytes(self.size, CHUNKS)), np.uint8)
         self.sums = aligned((shares, self.groups, way.sum_count(self.size) + self.size), np.float64)
         self.right = np.zeros(shares, np.int64)
