@@ -42,7 +42,7 @@ def columns(classes: int) -> int:
 
 
 def error_count(classes: int) -> int:
-    """How many numbers the errors of a chunk are: one for each class and image, then a total for each class."""
+    """The numbers in the errors of a chunk: one for each class and image, then the total of each class."""
     return classes * IMAGES + columns(classes)
 
 
